@@ -1,0 +1,103 @@
+# Copyright 2026 The kmeans_estimator Authors.
+# SPDX-License-Identifier: Apache-2.0
+"""What happens around the steps of a training session."""
+
+import time
+from typing import Callable, Optional
+
+import tensorflow as tf
+
+_SECONDS_BETWEEN_LOOKS = 0.2
+
+
+class InitializeClustersHook(tf.compat.v1.train.SessionRunHook):
+  """Has the initial centers chosen before the first step.
+
+  The chief runs the init op on one batch after the other until all centers are
+  chosen. Everyone else looks at the variable now and then, without reading any
+  input.
+  """
+
+  def __init__(
+      self,
+      init_op: tf.Operation,
+      initialized: tf.Variable,
+      clusters: tf.Variable,
+      num_clusters: int,
+      is_chief: bool,
+      save: Optional[Callable[[tf.compat.v1.Session], None]] = None,
+  ):
+    """Creates the hook.
+
+    Args:
+      init_op: chooses some centers from the next batch.
+      initialized: bool scalar, set once all of them are chosen.
+      clusters: the centers chosen so far, a row each.
+      num_clusters: k.
+      is_chief: whether this task chooses the centers.
+      save: called with the session when this task has chosen them. An input
+        that ends before the first step would leave them in no checkpoint: the
+        one of step 0 is written before hooks can choose centers.
+    """
+    self._init_op = init_op
+    self._initialized = initialized
+    self._clusters = clusters
+    self._num_clusters = num_clusters
+    self._is_chief = is_chief
+    self._save = save
+
+  def begin(self):
+    self._is_initialized = self._initialized.read_value()
+    self._num_selected = tf.shape(self._clusters.read_value())[0]
+
+  def after_create_session(self, session, coord):
+    del coord
+    if session.run(self._is_initialized):
+      return
+    if not self._is_chief:
+      while not session.run(self._is_initialized):
+        time.sleep(_SECONDS_BETWEEN_LOOKS)
+      return
+    try:
+      while not session.run(self._is_initialized):
+        session.run(self._init_op)
+    except (tf.errors.OutOfRangeError, StopIteration):
+      selected = session.run(self._num_selected)
+      raise tf.errors.InvalidArgumentError(
+          None,
+          None,
+          f'The input ended when {selected} of {self._num_clusters} initial '
+          'centers were chosen. Give more rows, or fewer num_clusters.',
+      ) from None
+    if self._save:
+      self._save(session)
+
+
+class RelativeToleranceHook(tf.compat.v1.train.SessionRunHook):
+  """Stops training once the loss hardly changes from step to step.
+
+  That is, once `|loss - previous| / (1 + |previous|)` is below the tolerance.
+  """
+
+  def __init__(self, loss: tf.Tensor, tolerance: float):
+    """Creates the hook.
+
+    Args:
+      loss: scalar, the loss of the step.
+      tolerance: stop below this relative change.
+    """
+    self._loss = loss
+    self._tolerance = tolerance
+    self._previous = None
+
+  def before_run(self, run_context):
+    del run_context
+    return tf.compat.v1.train.SessionRunArgs(self._loss)
+
+  def after_run(self, run_context, run_values):
+    loss = run_values.results
+    previous, self._previous = self._previous, loss
+    if previous is None:
+      return
+    if abs(loss - previous) / (1 + abs(previous)) < self._tolerance:
+      run_context.request_stop()

@@ -1,0 +1,188 @@
+# Copyright 2026 The kmeans_estimator Authors.
+# SPDX-License-Identifier: Apache-2.0
+"""From features, mode and config to an EstimatorSpec."""
+
+import os
+from typing import Any, Iterable, Optional
+
+import tensorflow as tf
+
+from kmeans_estimator import estimator as estimator_lib
+from kmeans_estimator import features as features_lib
+from kmeans_estimator import hooks
+from kmeans_estimator.ops import clustering_ops
+from kmeans_estimator.ops import parameters as parameters_lib
+from kmeans_estimator import saver as saver_lib
+
+ALL_DISTANCES = 'all_distances'
+CLUSTER_INDEX = 'cluster_index'
+SCORE = 'score'
+
+
+class ModelFn:
+  """The model function of one set of parameters."""
+
+  def __init__(
+      self,
+      parameters: parameters_lib.Parameters,
+      feature_columns: Optional[Iterable[Any]] = None,
+  ):
+    """Stores what every graph needs.
+
+    Args:
+      parameters: how to cluster.
+      feature_columns: see `features.parse_features`.
+    """
+    self._parameters = parameters
+    self._feature_columns = feature_columns and list(feature_columns)
+
+  def model_fn(
+      self,
+      features: features_lib.Features,
+      labels: Any,
+      mode: str,
+      config: Any,
+  ) -> Any:
+    """Builds the graph of one mode, with what that mode needs.
+
+    Args:
+      features: the points, see `features.parse_features`.
+      labels: ignored.
+      mode: one of `estimator.ModeKeys`.
+      config: the `RunConfig`.
+
+    Returns:
+      An `EstimatorSpec` with
+        predictions: `ALL_DISTANCES`, `[n, k]`, and `CLUSTER_INDEX`, int64
+          `[n]`.
+        loss: the sum of the distances to the nearest centers (not to predict).
+        train_op: makes one step (to train).
+        eval_metric_ops: `SCORE`, the mean of the batches' losses (to evaluate).
+
+    Raises:
+      TypeError: features are not numbers.
+      ValueError: features make no matrix.
+    """
+    del labels
+    points = features_lib.parse_features(features, self._feature_columns)
+    p = self._parameters
+    graph = clustering_ops.KMeans(
+        points,
+        p.num_clusters,
+        initial_clusters=p.initial_clusters,
+        distance_metric=p.distance_metric,
+        use_mini_batch=p.use_mini_batch,
+        mini_batch_steps_per_iteration=p.mini_batch_steps_per_iteration,
+        random_seed=p.seed,
+        kmeans_plus_plus_num_retries=p.kmeans_plus_plus_num_retries,
+        kmc2_chain_length=p.kmc2_chain_length,
+    )
+    if mode == estimator_lib.ModeKeys.TRAIN:
+      return self._training_spec(graph, config)
+    if mode == estimator_lib.ModeKeys.EVAL:
+      return self._evaluation_spec(graph)
+    return self._prediction_spec(graph)
+
+  def _training_spec(self, graph, config):
+    state, inference, init_op, training_op = graph.training()
+    tf.compat.v1.summary.scalar('loss/raw', inference.loss)
+    with tf.control_dependencies([training_op]):
+      train_op = tf.compat.v1.train.get_global_step().assign_add(
+          1, read_value=False
+      )
+    saver = saver_lib.KMeansSaver(
+        state,
+        self._parameters.num_clusters,
+        must_be_trained=False,
+        sharded=True,
+        max_to_keep=config.keep_checkpoint_max,
+        keep_checkpoint_every_n_hours=config.keep_checkpoint_every_n_hours,
+        defer_build=True,
+        save_relative_paths=True,
+    )
+    training_hooks = [
+        hooks.InitializeClustersHook(
+            init_op,
+            state.initialized,
+            state.clusters,
+            self._parameters.num_clusters,
+            config.is_chief,
+            save=_save_function(saver, config),
+        )
+    ]
+    if self._parameters.relative_tolerance is not None:
+      training_hooks.append(
+          hooks.RelativeToleranceHook(
+              inference.loss, self._parameters.relative_tolerance
+          )
+      )
+    return estimator_lib.EstimatorSpec(
+        mode=estimator_lib.ModeKeys.TRAIN,
+        predictions=_predictions(
+            inference.all_distances, inference.cluster_index
+        ),
+        loss=inference.loss,
+        train_op=train_op,
+        training_hooks=training_hooks,
+        scaffold=tf.compat.v1.train.Scaffold(saver=saver),
+    )
+
+  def _evaluation_spec(self, graph):
+    state, inference = graph.evaluation()
+    return estimator_lib.EstimatorSpec(
+        mode=estimator_lib.ModeKeys.EVAL,
+        predictions=_predictions(
+            inference.all_distances, inference.cluster_index
+        ),
+        loss=inference.loss,
+        eval_metric_ops={SCORE: tf.compat.v1.metrics.mean(inference.loss)},
+        scaffold=self._scaffold_of_trained(state),
+    )
+
+  def _prediction_spec(self, graph):
+    state, all_distances, cluster_index = graph.prediction()
+    predictions = _predictions(all_distances, cluster_index)
+    outputs = {
+        key: estimator_lib.export.PredictOutput(value)
+        for key, value in predictions.items()
+    }
+    outputs[tf.saved_model.DEFAULT_SERVING_SIGNATURE_DEF_KEY] = outputs[
+        CLUSTER_INDEX
+    ]
+    return estimator_lib.EstimatorSpec(
+        mode=estimator_lib.ModeKeys.PREDICT,
+        predictions=predictions,
+        export_outputs=outputs,
+        scaffold=self._scaffold_of_trained(state),
+    )
+
+  def _scaffold_of_trained(self, state):
+    return tf.compat.v1.train.Scaffold(
+        init_fn=saver_lib.refuse_untrained,
+        saver=saver_lib.KMeansSaver(
+            state,
+            self._parameters.num_clusters,
+            must_be_trained=True,
+            defer_build=True,
+        ),
+    )
+
+
+def _predictions(all_distances, cluster_index):
+  """Of the one shard that the features are."""
+  return {ALL_DISTANCES: all_distances[0], CLUSTER_INDEX: cluster_index[0]}
+
+
+def _save_function(saver, config):
+  """What writes a checkpoint at step 0, if any are to be written."""
+  if not (config.save_checkpoints_steps or config.save_checkpoints_secs):
+    return None
+
+  def save(session):
+    saver.save(
+        session,
+        os.path.join(config.model_dir, 'model.ckpt'),
+        global_step=tf.compat.v1.train.get_global_step(),
+    )
+
+  return save

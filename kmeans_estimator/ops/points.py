@@ -1,0 +1,100 @@
+# Copyright 2026 The kmeans_estimator Authors.
+# SPDX-License-Identifier: Apache-2.0
+"""A batch of points: what may be one, and what may be in it."""
+
+from typing import Any
+
+import tensorflow as tf
+
+_SINGLE_PRECISION = (
+    tf.float32, tf.float16, tf.bfloat16, tf.bool, tf.int8, tf.int16, tf.int32,
+    tf.int64, tf.uint8, tf.uint16, tf.uint32, tf.uint64,
+)  # pyformat: disable
+_MAX_NAMED = 5
+
+
+def float_dtype(dtype: tf.DType, name: str) -> tf.DType:
+  """The dtype that points of a dtype are clustered in.
+
+  Args:
+    dtype: dtype of the input.
+    name: what the input is called in an error.
+
+  Returns:
+    float64 for float64; float32 for other floats, integers and bool.
+
+  Raises:
+    TypeError: the dtype is none of numbers.
+  """
+  if dtype == tf.float64:
+    return tf.float64
+  if dtype in _SINGLE_PRECISION:
+    return tf.float32
+  raise TypeError(
+      f'{name} must hold numbers (float, integer or bool) to be clustered, got '
+      f'dtype {dtype.name}.'
+  )
+
+
+def as_points(value: Any, name: str) -> tf.Tensor:
+  """Brings one batch into the form that it is clustered in.
+
+  Args:
+    value: numbers, `[n, d]`.
+    name: what the batch is called in an error.
+
+  Returns:
+    float32 or float64 `[n, d]`, see `float_dtype`.
+
+  Raises:
+    TypeError: the batch does not hold numbers.
+    ValueError: it is no matrix, or one without columns.
+  """
+  points = tf.convert_to_tensor(value)
+  dtype = float_dtype(points.dtype, name)
+  if points.shape.rank is None:
+    points = tf.ensure_shape(points, [None, None])
+  if points.shape.rank != 2:
+    raise ValueError(
+        f'{name} must be of shape [n, d], one row for each point, got rank '
+        f'{points.shape.rank} (shape {points.shape}).'
+    )
+  if points.shape[1] == 0:
+    raise ValueError(f'{name} must have at least one column, got none.')
+  return points if points.dtype == dtype else tf.cast(points, dtype)
+
+
+def assert_finite(
+    points: tf.Tensor, distance: tf.Tensor, total: tf.Tensor
+) -> tf.Operation:
+  """Fails if a step met a number that is none, and says where.
+
+  Looks at no more than the scalar `total` and the distances that the step has
+  computed anyway.
+
+  Args:
+    points: `[n, d]`, the batch.
+    distance: `[n]`, not finite for a row that holds NaN or Inf.
+    total: scalar, not finite if any distance is not.
+
+  Returns:
+    An op; running it raises `InvalidArgumentError` that names the first rows
+    and columns, at most five, that are not finite.
+  """
+  rows = tf.where(tf.math.logical_not(tf.math.is_finite(distance)))
+  rows = rows[:_MAX_NAMED, 0]
+  places = tf.where(
+      tf.math.logical_not(tf.math.is_finite(tf.gather(points, rows)))
+  )[:_MAX_NAMED]
+  places = tf.stack([tf.gather(rows, places[:, 0]), places[:, 1]], axis=1)
+  return tf.debugging.Assert(
+      tf.math.is_finite(total),
+      [
+          'The batch holds NaN or Inf, or numbers so large that their squares '
+          'overflow. Not finite at [row, column], of at most five:',
+          tf.cast(places, tf.int32),
+          'in rows:',
+          tf.cast(rows, tf.int32),
+      ],
+      summarize=2 * _MAX_NAMED,
+  )

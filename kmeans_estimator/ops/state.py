@@ -1,0 +1,136 @@
+# Copyright 2026 The kmeans_estimator Authors.
+# SPDX-License-Identifier: Apache-2.0
+"""The variables of a k-means model, under the names its checkpoints know."""
+
+from typing import NamedTuple, Optional, Union
+
+import tensorflow as tf
+
+CLUSTERS_VAR_NAME = 'clusters'
+INITIALIZED_VAR_NAME = 'initialized'
+# The name TensorFlow gave to the nameless variable of the first
+# implementation. Every checkpoint of a mini-batch model has it.
+COUNTS_VAR_NAME = 'Variable'
+CLUSTERS_UPDATED_VAR_NAME = 'clusters_updated'
+UPDATE_IN_STEPS_VAR_NAME = 'update_in_steps'
+
+
+class State(NamedTuple):
+  """The variables of one model; those that its mode does not need are None.
+
+  Attributes:
+    clusters: `[k, d]`, the centers that points are allocated to.
+    initialized: bool scalar, whether all `k` centers have been chosen.
+    counts: int64 `[k]`, the points that each center has averaged so far
+      (mini-batch only).
+    clusters_updated: `[k, d]`, the copy that mini-batch steps move, where
+      `clusters` follows only every M-th step (M > 1 only).
+    update_in_steps: int64 scalar, steps left until it does (M > 1 only).
+  """
+
+  clusters: tf.Variable
+  initialized: tf.Variable
+  counts: Optional[tf.Variable] = None
+  clusters_updated: Optional[tf.Variable] = None
+  update_in_steps: Optional[tf.Variable] = None
+
+
+def _variable(initial_value, name, shape=None):
+  return tf.compat.v1.Variable(
+      initial_value,
+      name=name,
+      shape=shape,
+      validate_shape=shape is None,
+      use_resource=True,
+  )
+
+
+def training_state(
+    num_clusters: Union[int, tf.Tensor],
+    dimensions: Optional[int],
+    dtype: tf.DType,
+    steps_per_iteration: Optional[int],
+) -> State:
+  """Creates the variables of training, with no center chosen yet.
+
+  The centers start as a matrix without rows and grow while they are chosen, so
+  that a checkpoint taken in between says by its shape how many there are.
+
+  Args:
+    num_clusters: k.
+    dimensions: d, or None where it is not known.
+    dtype: float dtype of the centers.
+    steps_per_iteration: M for mini-batch training, None for full batch.
+
+  Returns:
+    A `State`.
+  """
+
+  def centers(name):
+    return _variable(
+        tf.zeros([0, dimensions or 0], dtype), name, [None, dimensions]
+    )
+
+  clusters = centers(CLUSTERS_VAR_NAME)
+  initialized = _variable(False, INITIALIZED_VAR_NAME)
+  if steps_per_iteration is None:
+    return State(clusters, initialized)
+  if steps_per_iteration == 1:
+    counts = _variable(tf.ones([num_clusters], tf.int64), COUNTS_VAR_NAME)
+    return State(clusters, initialized, counts)
+  return State(
+      clusters,
+      initialized,
+      counts=_variable(tf.zeros([num_clusters], tf.int64), COUNTS_VAR_NAME),
+      clusters_updated=centers(CLUSTERS_UPDATED_VAR_NAME),
+      update_in_steps=_variable(
+          tf.constant(steps_per_iteration, tf.int64), UPDATE_IN_STEPS_VAR_NAME
+      ),
+  )
+
+
+def inference_state(
+    num_clusters: Union[int, tf.Tensor],
+    dimensions: Optional[int],
+    dtype: tf.DType,
+) -> State:
+  """Creates the variables that evaluation and prediction restore.
+
+  Args:
+    num_clusters: k.
+    dimensions: d, or None where it is not known.
+    dtype: float dtype of the centers.
+
+  Returns:
+    A `State` without the variables of mini-batch training.
+  """
+  if dimensions is None:
+    clusters = _variable(
+        tf.zeros([num_clusters, 0], dtype), CLUSTERS_VAR_NAME, [None, None]
+    )
+  else:
+    clusters = _variable(
+        tf.zeros([num_clusters, dimensions], dtype), CLUSTERS_VAR_NAME
+    )
+  return State(clusters, _variable(False, INITIALIZED_VAR_NAME))
+
+
+def read_centers(
+    variable: tf.Variable, num_clusters: Union[int, tf.Tensor]
+) -> tf.Tensor:
+  """Reads chosen centers with as much of their shape as can be known.
+
+  Args:
+    variable: `State.clusters` or `State.clusters_updated`.
+    num_clusters: k.
+
+  Returns:
+    `[k, d]` of the variable's dtype. Evaluating it fails while fewer than `k`
+    centers have been chosen.
+  """
+  rows = num_clusters if isinstance(num_clusters, int) else None
+  shape = tf.TensorShape([rows, variable.shape[1]])
+  centers = variable.read_value()
+  if variable.shape.is_fully_defined():
+    return centers
+  return tf.ensure_shape(centers, shape)

@@ -1,0 +1,90 @@
+# Copyright 2026 The kmeans_estimator Authors.
+# SPDX-License-Identifier: Apache-2.0
+"""Saving and restoring a k-means model; refusing what does not fit."""
+
+from typing import Any
+
+import tensorflow as tf
+
+from kmeans_estimator.ops import state as state_lib
+
+_UNTRAINED = (
+    'The model must be trained before it can evaluate, predict or be exported: '
+)
+
+
+def refuse_untrained(scaffold: Any, session: tf.compat.v1.Session) -> None:
+  """A Scaffold's `init_fn`, which runs where there is nothing to restore.
+
+  Raises:
+    ValueError: always.
+  """
+  del scaffold, session
+  raise ValueError(_UNTRAINED + 'there is no checkpoint. Call train() first.')
+
+
+class KMeansSaver(tf.compat.v1.train.Saver):
+  """Restores a checkpoint only if the model can go on from it."""
+
+  def __init__(
+      self,
+      state: state_lib.State,
+      num_clusters: int,
+      must_be_trained: bool,
+      **kwargs: Any,
+  ):
+    """Creates the saver.
+
+    Args:
+      state: the variables of the graph.
+      num_clusters: k.
+      must_be_trained: whether all centers must have been chosen.
+      **kwargs: of `tf.compat.v1.train.Saver`.
+    """
+    super().__init__(**kwargs)
+    self._state = state
+    self._num_clusters = num_clusters
+    self._must_be_trained = must_be_trained
+
+  def restore(self, sess: tf.compat.v1.Session, save_path: str) -> None:
+    """Restores the variables.
+
+    Args:
+      sess: the session to restore into.
+      save_path: the checkpoint.
+
+    Raises:
+      ValueError: the checkpoint holds centers of another number or another
+        number of columns, or, where the model must be trained, not all of them.
+    """
+    self._check(save_path)
+    self.build()
+    super().restore(sess, save_path)
+
+  def _check(self, save_path):
+    reader = tf.train.load_checkpoint(save_path)
+    shapes = reader.get_variable_to_shape_map()
+    shape = shapes.get(self._state.clusters.op.name)
+    if shape is None:
+      raise ValueError(
+          f'{save_path} is no checkpoint of a k-means model: it has no variable '
+          f'{self._state.clusters.op.name!r}, only {sorted(shapes)}.'
+      )
+    initialized = reader.get_tensor(self._state.initialized.op.name)
+    if self._must_be_trained and not initialized:
+      raise ValueError(
+          f'{_UNTRAINED}the checkpoint {save_path} was written before all '
+          'initial centers were chosen. Call train() first.'
+      )
+    rows = shape[0] if shape else 0
+    if rows > self._num_clusters or (initialized and rows != self._num_clusters):
+      raise ValueError(
+          f'num_clusters is {self._num_clusters}, but the model in {save_path} '
+          f'has {rows} centers. Give num_clusters={rows}, or another model_dir.'
+      )
+    dimensions = self._state.clusters.shape[1]
+    if rows and dimensions is not None and shape[1] != dimensions:
+      raise ValueError(
+          f'The features have {dimensions} columns, but the model in '
+          f'{save_path} was trained on {shape[1]}.'
+      )

@@ -1,0 +1,145 @@
+# Copyright 2026 The kmeans_estimator Authors.
+# SPDX-License-Identifier: Apache-2.0
+"""Tests for kmeans_estimator.features."""
+
+from absl.testing import parameterized
+import numpy as np
+import tensorflow as tf
+
+from kmeans_estimator import features as features_lib
+
+
+def _evaluate(features, columns=None):
+  with tf.Graph().as_default(), tf.compat.v1.Session() as session:
+    points = features_lib.parse_features(features(), columns)
+    session.run(tf.compat.v1.global_variables_initializer())
+    session.run(tf.compat.v1.tables_initializer())
+    return points, session.run(points)
+
+
+class ParseFeaturesTest(tf.test.TestCase, parameterized.TestCase):
+
+  @parameterized.parameters(
+      tf.float32, tf.float16, tf.bfloat16, tf.bool, tf.uint8, tf.int8,
+      tf.int16, tf.int32, tf.int64, tf.uint16, tf.uint32, tf.uint64,
+  )  # pyformat: disable
+  def test_casts_to_single_precision(self, dtype):
+    points, value = _evaluate(lambda: tf.cast([[0, 1], [1, 1]], dtype))
+    self.assertEqual(points.dtype, tf.float32)
+    self.assertAllEqual(value, [[0, 1], [1, 1]])
+
+  def test_keeps_double_precision(self):
+    points, value = _evaluate(lambda: tf.constant([[0.1, 1]], tf.float64))
+    self.assertEqual(points.dtype, tf.float64)
+    self.assertAllEqual(value, np.array([[0.1, 1]]))
+
+  def test_a_matrix_stays_the_tensor_it_is(self):
+    with tf.Graph().as_default():
+      points = tf.zeros([3, 2])
+      self.assertIs(features_lib.parse_features(points), points)
+
+  def test_joins_a_dict_in_the_order_of_its_keys(self):
+    points, value = _evaluate(
+        lambda: {
+            'b': tf.constant([1.0, 2.0]),
+            'c': tf.constant([[3], [4]]),
+            'a': tf.constant([[5.0, 6.0], [7.0, 8.0]]),
+        }
+    )
+    self.assertEqual(points.shape, [2, 4])
+    self.assertAllEqual(value, [[5, 6, 1, 3], [7, 8, 2, 4]])
+
+  def test_one_double_in_a_dict_makes_all_double(self):
+    points, _ = _evaluate(
+        lambda: {
+            'a': tf.constant([1.0]),
+            'b': tf.constant([1.0], tf.float64),
+            'c': tf.constant([1]),
+        }
+    )
+    self.assertEqual(points.dtype, tf.float64)
+
+  def test_sparse_matrix(self):
+    points, value = _evaluate(
+        lambda: tf.SparseTensor([[1, 0], [0, 2]], [5, 6], [2, 3])
+    )
+    self.assertEqual(points.shape, [2, 3])
+    self.assertEqual(points.dtype, tf.float32)
+    self.assertAllEqual(value, [[0, 0, 6], [5, 0, 0]])
+
+  def test_sparse_matrix_in_a_dict(self):
+    _, value = _evaluate(
+        lambda: {
+            'a': tf.SparseTensor([[0, 1]], [5.0], [2, 2]),
+            'b': tf.constant([1.0, 2.0]),
+        }
+    )
+    self.assertAllEqual(value, [[0, 5, 1], [0, 0, 2]])
+
+  def test_feature_columns(self):
+    columns = [
+        tf.feature_column.numeric_column('x', shape=[2]),
+        tf.feature_column.indicator_column(
+            tf.feature_column.categorical_column_with_vocabulary_list(
+                'name', ['red', 'green']
+            )
+        ),
+    ]
+    _, value = _evaluate(
+        lambda: {
+            'x': tf.constant([[1.0, 2.0], [3.0, 4.0]]),
+            'name': tf.constant(['green', 'red']),
+            'unused': tf.constant(['x', 'y']),
+        },
+        columns,
+    )
+    self.assertAllEqual(value, [[0, 1, 1, 2], [1, 0, 3, 4]])
+
+  @parameterized.named_parameters(
+      ('vector', lambda: tf.zeros([3]), ValueError, 'features .*rank 1'),
+      ('cube', lambda: tf.zeros([3, 2, 1]), ValueError, 'features .*rank 3'),
+      ('no_columns', lambda: tf.zeros([3, 0]), ValueError, 'column'),
+      ('strings', lambda: tf.constant([['a']]), TypeError, 'features .*string'),
+      ('complex', lambda: tf.constant([[1j]]), TypeError, 'complex128'),
+      ('empty_dict', lambda: {}, ValueError, 'at least one feature'),
+      (
+          'string_in_dict',
+          lambda: {'a': tf.zeros([1]), 'name': tf.constant(['x'])},
+          TypeError,
+          "feature 'name' .*string",
+      ),
+      (
+          'cube_in_dict',
+          lambda: {'a': tf.zeros([1, 1, 1])},
+          ValueError,
+          "feature 'a' .*rank 3",
+      ),
+      (
+          'sparse_strings',
+          lambda: tf.SparseTensor([[0, 0]], ['x'], [1, 1]),
+          TypeError,
+          'string',
+      ),
+      (
+          'ragged',
+          lambda: tf.ragged.constant([[1.0], [1.0, 2.0]]),
+          TypeError,
+          'RaggedTensor',
+      ),
+  )
+  def test_refuses(self, features, error, message):
+    with self.assertRaisesRegex(error, message):
+      _evaluate(features)
+
+  def test_unknown_rank_is_checked_when_it_is_known(self):
+    with tf.Graph().as_default(), tf.compat.v1.Session() as session:
+      anything = tf.compat.v1.placeholder(tf.float32)
+      points = features_lib.parse_features(anything)
+      self.assertEqual(points.shape.rank, 2)
+      self.assertAllEqual(session.run(points, {anything: [[1.0]]}), [[1]])
+      with self.assertRaises(tf.errors.InvalidArgumentError):
+        session.run(points, {anything: [1.0]})
+
+
+if __name__ == '__main__':
+  tf.test.main()

@@ -1,0 +1,90 @@
+# Copyright 2026 The kmeans_estimator Authors.
+# SPDX-License-Identifier: Apache-2.0
+"""The NumPy model against the reference, where the reference does not race."""
+
+from absl.testing import absltest
+from absl.testing import parameterized
+import numpy as np
+
+from tests import numpy_model
+from tests import testing
+
+
+class NumpyModelTest(parameterized.TestCase):
+
+  @parameterized.product(metric=numpy_model.METRICS)
+  def test_full_batch_steps_are_those_of_the_reference(self, metric):
+    points, centers = testing.blobs(60, 3, 5, seed=1)
+    centers[4] *= -50  # Some clusters get empty.
+    graph = testing.TrainingGraph(
+        testing.reference_ops.KMeans,
+        points,
+        5,
+        initial_clusters=centers,
+        distance_metric=metric,
+    )
+    state = numpy_model.initial_state(centers, metric, None)
+    self.assertTrue(graph.initialize(points))
+    for _ in range(4):
+      distance = graph.infer(points).distance
+      state, loss = numpy_model.step(state, points)
+      graph.step(points)
+      testing.assert_state(graph.values(), state)
+      np.testing.assert_allclose(distance.sum(), loss, 1e-4)
+
+  @parameterized.product(metric=numpy_model.METRICS, steps_per_iteration=(1, 3))
+  def test_mini_batch_step_is_that_of_the_reference_at_one_of_its_rates(
+      self, metric, steps_per_iteration
+  ):
+    # It may add the batch's counts before it reads them. The rest is in order:
+    # counts are right, and a center moves by the rule with N + n or N + 2n.
+    points, centers = testing.blobs(40, 3, 5, seed=2)
+    graph = testing.TrainingGraph(
+        testing.reference_ops.KMeans,
+        points,
+        5,
+        initial_clusters=centers,
+        distance_metric=metric,
+        use_mini_batch=True,
+        mini_batch_steps_per_iteration=steps_per_iteration,
+    )
+    self.assertTrue(graph.initialize(points))
+    before = numpy_model.initial_state(centers, metric, steps_per_iteration)
+    for batch in points[:20], points[20:32]:
+      after, _ = numpy_model.step(before, batch)
+      graph.step(batch)
+      values = graph.values()
+      np.testing.assert_array_equal(values['Variable'], after.counts)
+      moved = 'clusters' if steps_per_iteration == 1 else 'clusters_updated'
+      start = getattr(before, moved)
+      change = getattr(after, moved) - start
+      hits = after.counts - before.counts
+      late = change * (after.counts / np.maximum(after.counts + hits, 1))[
+          :, np.newaxis
+      ]
+      error = [
+          np.abs(values[moved] - start - rate).max(axis=1)
+          for rate in (change, late)
+      ]
+      self.assertLess(np.min(error, axis=0).max(), 1e-5)
+      before = testing.state_of(values, metric, steps_per_iteration)
+
+  def test_pending_copy_is_made_first(self):
+    pending = numpy_model.State(
+        numpy_model.SQUARED_EUCLIDEAN,
+        2,
+        clusters=np.array([[0], [9]], np.float64),
+        counts=np.array([5, 5]),
+        clusters_updated=np.array([[6], [7]], np.float64),
+        update_in_steps=0,
+    )
+    state, loss = numpy_model.step(pending, np.array([[5]], np.float64))
+    np.testing.assert_array_equal(state.clusters, [[6], [7]])
+    np.testing.assert_array_equal(state.clusters_updated, [[5], [7]])
+    np.testing.assert_array_equal(state.counts, [1, 0])
+    self.assertEqual(state.update_in_steps, 1)
+    self.assertEqual(loss, 1)
+
+
+if __name__ == '__main__':
+  absltest.main()

@@ -11,14 +11,18 @@ each only where it is missing.
 import copy
 import importlib
 import importlib.util
+import re
 import sys
 import types
-from typing import Any, Dict
+from typing import Any, Dict, List
 
 import tensorflow as tf
 
 _OLDEST = (2, 13)
 _NEWEST = (2, 21)
+_SHOWS_ESTIMATOR = re.compile(
+    r'tensorflow|tensorflow(\._api\.v2)?(\.compat\.v[12])+'
+)
 
 
 def install() -> None:
@@ -28,7 +32,7 @@ def install() -> None:
   nothing is missing and nothing changes. May be called any number of times.
 
   Raises:
-    ImportError: TensorFlow is older than 2.13 or newer than 2.21, or the package
+    ImportError: TensorFlow is older than 2.13 or newer than 2.21, or
       tensorflow-estimator is not installed.
   """
   check_version(tf.__version__)
@@ -75,6 +79,39 @@ def estimator_api(version: str) -> types.ModuleType:
   )
   _silence(api)
   return api
+
+
+def restore_estimator_apis() -> List[types.ModuleType]:
+  """Makes both Estimator APIs part of `tf` again where TensorFlow dropped them.
+
+  Returns:
+    All modules that `tf` and import statements find under the names that the
+    APIs have in TensorFlow 2.15.
+  """
+  apis = {version: estimator_api(version) for version in ('v1', 'v2')}
+  # Left alone, `import tensorflow.compat.v1` would make a second copy of the
+  # module later on, one without an `estimator`.
+  sys.modules.setdefault('tensorflow.compat', tf.compat)
+  for version in apis:
+    sys.modules.setdefault(
+        f'tensorflow.compat.{version}', getattr(tf.compat, version)
+    )
+  found = list(apis.values())
+  for name, owner in list(sys.modules.items()):
+    if _SHOWS_ESTIMATOR.fullmatch(name):
+      api = apis['v1' if name.endswith('v1') else 'v2']
+      if not hasattr(owner, 'estimator'):
+        owner.estimator = api
+      found.append(_importable(f'{name}.estimator', api))
+  return found
+
+
+def _importable(name, module):
+  """Lets `import name` find `module`, if nothing was imported as `name` yet."""
+  for child, symbol in public_symbols(module).items():
+    if isinstance(symbol, types.ModuleType):
+      _importable(f'{name}.{child}', symbol)
+  return sys.modules.setdefault(name, module)
 
 
 def public_symbols(module: types.ModuleType) -> Dict[str, Any]:
@@ -256,8 +293,8 @@ def _run_from_client(estimator, job, run, hooks):
   if strategy.extended.experimental_between_graph:
     raise ValueError(
         f'`Estimator.{method}` on a remote cluster cannot use '
-        f'{type(strategy).__name__}, which builds a graph in every worker; call '
-        '`train_and_evaluate` instead.'
+        f'{type(strategy).__name__}, which builds a graph in every worker; '
+        'call `train_and_evaluate` instead.'
     )
   cluster = multi_worker_util.normalize_cluster_spec(config.cluster_spec)
   if 'evaluator' in cluster.jobs:

@@ -5,10 +5,13 @@
 Holds every name that `tf.compat.v1.estimator` has in TensorFlow 2.15, with
 `experimental.KMeans` being `kmeans_estimator.KMeansClustering`:
 
->>> from kmeans_estimator import estimator
->>> config = estimator.RunConfig(tf_random_seed=1)
->>> spec = estimator.TrainSpec(input_fn=lambda: None, max_steps=10)
->>> from kmeans_estimator.estimator.export import ServingInputReceiver
+```python
+from kmeans_estimator import estimator
+from kmeans_estimator.estimator.export import ServingInputReceiver
+
+config = estimator.RunConfig(tf_random_seed=1)
+kmeans = estimator.experimental.KMeans(num_clusters=5, config=config)
+```
 """
 
 import sys
@@ -19,21 +22,31 @@ from kmeans_estimator import _tensorflow_compat
 _tensorflow_compat.install()
 
 
-def _kmeans(name):
-  if name != 'KMeans':
-    raise AttributeError(
-        f'module {_EXPERIMENTAL!r} has no attribute {name!r}'
-    )
-  # Not at the top: this class derives from this module's Estimator.
+def restore_tf_estimator() -> None:
+  """Puts `tf.estimator` and `tf.compat.v1.estimator` back into TensorFlow.
+
+  Afterwards `import tensorflow.compat.v1.estimator`, `from tensorflow import
+  estimator` and the like work as in TensorFlow 2.15, and `experimental.KMeans`
+  is `kmeans_estimator.KMeansClustering` in both namespaces (the TensorFlow 2
+  one never had it). On TensorFlow 2.13 to 2.15 only `experimental.KMeans`
+  changes. May be called any number of times.
+  """
+  for api in _tensorflow_compat.restore_estimator_apis():
+    api.experimental.KMeans = _kmeans_clustering()
+
+
+def _kmeans_clustering():
+  # Not at the top: the class derives from this module's Estimator.
   from kmeans_estimator import kmeans  # pylint: disable=g-import-not-at-top
 
   return kmeans.KMeansClustering
 
 
 def _fill(module, symbols):
-  """Gives `module` the `symbols` of a namespace, and makes it importable."""
+  """Gives `module` the public `symbols`, and makes it importable."""
   module.__path__ = []
   module.__all__ = sorted(symbols)
+  module.__dir__ = lambda: module.__all__
   for name, symbol in symbols.items():
     if not isinstance(symbol, types.ModuleType):
       setattr(module, name, symbol)
@@ -44,13 +57,26 @@ def _fill(module, symbols):
     _fill(child, _tensorflow_compat.public_symbols(symbol))
 
 
-_fill(
-    sys.modules[__name__],
-    _tensorflow_compat.public_symbols(_tensorflow_compat.estimator_api('v1')),
-)
-_EXPERIMENTAL = f'{__name__}.experimental'
-del sys.modules[_EXPERIMENTAL].KMeans
-sys.modules[_EXPERIMENTAL].__getattr__ = _kmeans
-sys.modules[_EXPERIMENTAL].__dir__ = lambda: list(
-    sys.modules[_EXPERIMENTAL].__all__
-)
+def _fill_namespace(module):
+  _fill(
+      module,
+      dict(
+          _tensorflow_compat.public_symbols(
+              _tensorflow_compat.estimator_api('v1')
+          ),
+          restore_tf_estimator=restore_tf_estimator,
+      ),
+  )
+  del module.experimental.KMeans
+
+  def kmeans_on_first_use(name):
+    if name != 'KMeans':
+      raise AttributeError(
+          f'module {module.experimental.__name__!r} has no attribute {name!r}'
+      )
+    return _kmeans_clustering()
+
+  module.experimental.__getattr__ = kmeans_on_first_use
+
+
+_fill_namespace(sys.modules[__name__])

@@ -1,0 +1,74 @@
+# Copyright 2026 The kmeans_estimator Authors.
+# SPDX-License-Identifier: Apache-2.0
+"""What `tf.contrib.factorization` offered for k-means in TensorFlow 1.4."""
+
+from typing import Any, Callable, Iterator, Optional
+
+import numpy as np
+
+from kmeans_estimator import kmeans
+from kmeans_estimator.ops import clustering_ops
+
+KMeans = clustering_ops.KMeans
+
+
+class KMeansClustering(kmeans.KMeansClustering):
+  """`kmeans_estimator.KMeansClustering` with the interface of TensorFlow 1.4.
+
+  Three things were different: the seed was `random_seed` and had a default, so
+  that every run drew alike; there were no `feature_columns` (a dict of features
+  becomes a matrix in the order of its keys); and `transform` gave squared
+  Euclidean distances.
+  """
+
+  CLUSTERS = kmeans.KMeansClustering.CLUSTER_CENTERS_VAR_NAME
+
+  def __init__(
+      self,
+      num_clusters: int,
+      model_dir: Optional[str] = None,
+      initial_clusters: clustering_ops.InitialClusters = (
+          clustering_ops.RANDOM_INIT
+      ),
+      distance_metric: str = clustering_ops.SQUARED_EUCLIDEAN_DISTANCE,
+      random_seed: Optional[int] = 0,
+      use_mini_batch: bool = True,
+      mini_batch_steps_per_iteration: int = 1,
+      kmeans_plus_plus_num_retries: int = 2,
+      relative_tolerance: Optional[float] = None,
+      config: Optional[Any] = None,
+  ):
+    """As in `kmeans_estimator.KMeansClustering`, with `random_seed` for `seed`.
+
+    Raises:
+      TypeError: an argument has a wrong type; the message names it.
+      ValueError: an argument has a value that is not allowed; likewise.
+    """
+    super().__init__(
+        num_clusters=num_clusters,
+        model_dir=model_dir,
+        initial_clusters=initial_clusters,
+        distance_metric=distance_metric,
+        seed=random_seed,
+        use_mini_batch=use_mini_batch,
+        mini_batch_steps_per_iteration=mini_batch_steps_per_iteration,
+        kmeans_plus_plus_num_retries=kmeans_plus_plus_num_retries,
+        relative_tolerance=relative_tolerance,
+        config=config,
+    )
+
+  def transform(self, input_fn: Callable[..., Any]) -> Iterator[np.ndarray]:
+    """Gives the distances of each point to all centers.
+
+    Args:
+      input_fn: gives the points, as for `predict`.
+
+    Yields:
+      A vector `[k]`, point by point: squared Euclidean, or cosine distances.
+
+    Raises:
+      ValueError: the model has not been trained, or on points with another
+        number of columns.
+    """
+    for batch in self._predicted_batches(input_fn, self.ALL_DISTANCES):
+      yield from batch

@@ -79,22 +79,25 @@ def assert_finite(
 
   Returns:
     An op; running it raises `InvalidArgumentError` that names the first rows
-    and columns, at most five, that are not finite.
+    and columns, at most five of each, that are not finite.
   """
-  rows = tf.where(tf.math.logical_not(tf.math.is_finite(distance)))
-  rows = rows[:_MAX_NAMED, 0]
-  places = tf.where(
-      tf.math.logical_not(tf.math.is_finite(tf.gather(points, rows)))
-  )[:_MAX_NAMED]
-  places = tf.stack([tf.gather(rows, places[:, 0]), places[:, 1]], axis=1)
-  return tf.debugging.Assert(
-      tf.math.is_finite(total),
-      [
-          'The batch holds NaN or Inf, or numbers so large that their squares '
-          'overflow. Not finite at [row, column], of at most five:',
-          tf.cast(places, tf.int32),
-          'in rows:',
-          tf.cast(rows, tf.int32),
-      ],
-      summarize=2 * _MAX_NAMED,
+  rows = _places_of_non_finite(distance)
+  # A sum over rows is finite only in columns that are.
+  columns = _places_of_non_finite(
+      tf.reduce_sum(tf.gather_nd(points, rows), axis=0)
   )
+  return tf.raw_ops.Assert(
+      condition=tf.math.is_finite(total),
+      data=[
+          'The batch holds NaN or Inf, or numbers so large that their squares '
+          'overflow (then no column is named). Rows, of at most five:',
+          rows,
+          'columns:',
+          columns,
+      ],
+      summarize=_MAX_NAMED,
+  )
+
+
+def _places_of_non_finite(vector):
+  return tf.where(tf.math.logical_not(tf.math.is_finite(vector)))

@@ -1,0 +1,90 @@
+# Copyright 2026 The kmeans_estimator Authors.
+# SPDX-License-Identifier: Apache-2.0
+"""TensorFlow's CPU random stream, as graph ops of any device.
+
+Kernels that take a seed and draw on the CPU read one endless stream of 32-bit
+words: Philox 4x32 (J. Salmon et al., "Parallel Random Numbers: As Easy as 1, 2,
+3", 2011) with the seed as its key and a 128-bit counter that starts at 0 and
+advances by 1 every four words. The stream of a seed depends on nothing else;
+the upper half of the counter gives 2**64 such streams, of which kernels use
+stream 0.
+"""
+
+from typing import Union
+
+import tensorflow as tf
+
+_PHILOX = 1
+_WORDS_PER_BLOCK = 4
+_MANTISSA_BITS = 23
+
+Integer = Union[int, tf.Tensor]
+
+
+def _two_complement(*values: Integer) -> tf.Tensor:
+  """64-bit integers of either sign as a vector of uint64."""
+  if all(isinstance(value, int) for value in values):
+    return tf.constant([value % 2**64 for value in values], tf.uint64)
+  values = tf.stack([tf.cast(value, tf.int64) for value in values])
+  return tf.bitcast(values, tf.uint64)
+
+
+def words(
+    count: Integer,
+    seed: Integer,
+    position: Integer = 0,
+    stream: Integer = 0,
+) -> tf.Tensor:
+  """Words of a seed's random stream.
+
+  Args:
+    count: how many.
+    seed: integer, or integer scalar tensor; of 64 bits.
+    position: how many words of the stream to pass over; not negative.
+    stream: which of the seed's streams; 0 is the one that kernels draw from.
+
+  Returns:
+    uint32 `[count]`.
+  """
+  ahead = position % _WORDS_PER_BLOCK
+  at_block = isinstance(ahead, int) and ahead == 0
+  found = tf.raw_ops.StatelessRandomUniformFullIntV2(
+      shape=[count if at_block else count + _WORDS_PER_BLOCK - 1],
+      key=_two_complement(seed),
+      counter=_two_complement(position // _WORDS_PER_BLOCK, stream),
+      alg=_PHILOX,
+      dtype=tf.uint32,
+  )
+  return found if at_block else tf.gather(found, ahead + tf.range(count))
+
+
+def unit_floats(words: tf.Tensor, dtype: tf.DType = tf.float32) -> tf.Tensor:  # pylint: disable=redefined-outer-name
+  """Numbers in [0, 1), each from the low 23 bits of one word.
+
+  Args:
+    words: uint32, of any shape.
+    dtype: float32 or float64; the numbers are the same in both.
+
+  Returns:
+    `dtype`, of the shape of `words`.
+  """
+  mantissa = tf.bitwise.bitwise_and(
+      words, tf.constant(2**_MANTISSA_BITS - 1, tf.uint32)
+  )
+  return tf.cast(mantissa, dtype) * 2.0**-_MANTISSA_BITS
+
+
+def integers_below(words: tf.Tensor, limit: Integer) -> tf.Tensor:  # pylint: disable=redefined-outer-name
+  """Integers in [0, limit), each from two words, the low one first.
+
+  Args:
+    words: uint32 `[2 * count]`.
+    limit: integer or integer scalar tensor, from 1 to 2**31.
+
+  Returns:
+    int64 `[count]`.
+  """
+  pairs = tf.cast(tf.reshape(words, [-1, 2]), tf.int64)
+  limit = tf.cast(limit, tf.int64)
+  # (high * 2**32 + low) mod limit, with all products below 2**63.
+  return (pairs[:, 1] % limit * (2**32 % limit) + pairs[:, 0]) % limit

@@ -9,8 +9,12 @@ each only where it is missing.
 """
 
 import copy
+import functools
 import importlib
 import importlib.util
+import inspect
+import logging
+import os
 import re
 import sys
 import types
@@ -42,7 +46,9 @@ def install() -> None:
         'installed. Install it with: python -m pip install '
         f'"tensorflow-estimator=={_estimator_release(tf.__version__)}.*"'
     )
+  tf.get_logger().addFilter(_useless_deprecations())
   _supply_export_names()
+  _supply_float_format()
   for name, build in _SUPPLIED_MODULES.items():
     if importlib.util.find_spec(name) is None:
       module = build(name)
@@ -74,11 +80,9 @@ def estimator_api(version: str) -> types.ModuleType:
   Args:
     version: 'v1' for `tf.compat.v1.estimator`, 'v2' for `tf.estimator`.
   """
-  api = importlib.import_module(
+  return importlib.import_module(
       f'tensorflow_estimator.python.estimator.api._{version}.estimator'
   )
-  _silence(api)
-  return api
 
 
 def restore_estimator_apis() -> List[types.ModuleType]:
@@ -116,7 +120,7 @@ def _importable(name, module):
 
 def public_symbols(module: types.ModuleType) -> Dict[str, Any]:
   """Returns the public names of an Estimator API module with their values."""
-  # Through `vars`: TensorFlow's wrapper warns on attribute access.
+  # Through `vars`: attribute access of TensorFlow's wrapper has side effects.
   return {
       name: symbol
       for name, symbol in vars(module).items()
@@ -124,18 +128,35 @@ def public_symbols(module: types.ModuleType) -> Dict[str, Any]:
   }
 
 
-def _silence(module):
-  """Leaves out "Use tf.keras instead": Keras has nothing for these users."""
-  from tensorflow.python.util import deprecation  # pylint: disable=g-import-not-at-top
-  from tensorflow.python.util import tf_decorator  # pylint: disable=g-import-not-at-top
+@functools.lru_cache(maxsize=None)
+def _useless_deprecations():
+  return _UselessDeprecations()
 
-  module._tfmw_print_deprecation_warnings = False  # pylint: disable=protected-access
-  for symbol in public_symbols(module).values():
-    if isinstance(symbol, types.ModuleType):
-      _silence(symbol)
-    else:
-      _, undecorated = tf_decorator.unwrap(symbol)
-      deprecation._PRINTED_WARNING[undecorated] = True  # pylint: disable=protected-access
+
+class _UselessDeprecations(logging.Filter):
+  """Drops deprecation warnings that the user of an Estimator cannot heed.
+
+  These are the advice to use Keras instead, which knows no k-means; to write
+  `tf.compat.v1.estimator`, where that is what was written; and what goes to
+  TensorFlow, tensorflow-estimator and this package themselves.
+  """
+
+  def __init__(self):
+    super().__init__()
+    self._packages = tuple(
+        os.path.dirname(importlib.util.find_spec(name).origin) + os.sep
+        for name in ('tensorflow', 'tensorflow_estimator', __package__)
+    )
+
+  def filter(self, record):
+    if 'is deprecated' not in str(record.msg) or not record.args:
+      return True
+    place, name, *advice = record.args
+    return not (
+        advice[-1:] == ['Use tf.keras instead.']
+        or str(name).startswith('tf.estimator')
+        or str(place).startswith(self._packages)
+    )
 
 
 def _release(version):
@@ -165,6 +186,28 @@ def _supply_export_names():
     attributes[name] = type(attributes[tf_export.TENSORFLOW_API_NAME])(
         f'_{name}_api_names{suffix}', f'_{name}_api_constants{suffix}'
     )
+
+
+def _supply_float_format():
+  """Lets TensorFlow 2.20 write graph.pbtxt, as each `train` does.
+
+  It passes `float_format` to protobuf, and does not keep pip from installing
+  protobuf 7, which has no such argument.
+  """
+  from google.protobuf import text_format  # pylint: disable=g-import-not-at-top
+  from tensorflow.python.framework import graph_io  # pylint: disable=g-import-not-at-top
+
+  has = inspect.signature(text_format.MessageToString).parameters
+  if 'float_format' in has or _release(tf.__version__) > (2, 20):
+    return
+
+  def message_to_string(message, float_format=''):
+    del float_format  # '' asks for what is the only format now.
+    return text_format.MessageToString(message)
+
+  graph_io.text_format = types.SimpleNamespace(
+      MessageToString=message_to_string
+  )
 
 
 # What follows does the work of tensorflow.python.distribute.estimator_training:

@@ -1,0 +1,350 @@
+# Copyright 2026 The kmeans_estimator Authors.
+# SPDX-License-Identifier: Apache-2.0
+"""Tests for kmeans_estimator.kmeans: the Estimator as users call it."""
+
+import os
+
+from absl.testing import parameterized
+import numpy as np
+import tensorflow as tf
+
+import kmeans_estimator
+from kmeans_estimator import estimator as estimator_lib
+from tests import testing
+
+_POINTS, _CENTERS = testing.blobs(60, 2, 3, seed=0)
+_METRICS = ('squared_euclidean', 'cosine')
+
+
+def _kmeans(num_clusters=3, **kwargs):
+  kwargs.setdefault('config', testing.run_config())
+  return kmeans_estimator.KMeans(num_clusters, **kwargs)
+
+
+def _forever(points=_POINTS, labels=None):
+  def input_fn():
+    value = points if labels is None else (points, labels)
+    return tf.data.Dataset.from_tensors(value).repeat()
+
+  return input_fn
+
+
+def _once(points=_POINTS):
+  return lambda: tf.data.Dataset.from_tensors(points)
+
+
+class ConstructorTest(tf.test.TestCase, parameterized.TestCase):
+
+  @parameterized.parameters(
+      (dict(num_clusters=0), ValueError, 'num_clusters'),
+      (dict(num_clusters='5'), TypeError, 'num_clusters'),
+      (dict(initial_clusters='first'), ValueError, 'initial_clusters'),
+      (dict(initial_clusters=[[np.nan]]), ValueError, 'initial_clusters'),
+      (dict(distance_metric='l1'), ValueError, 'distance_metric'),
+      (dict(seed=0.5), TypeError, 'seed'),
+      (
+          dict(mini_batch_steps_per_iteration=0),
+          ValueError,
+          'mini_batch_steps_per_iteration',
+      ),
+      (
+          dict(kmeans_plus_plus_num_retries=1.5),
+          TypeError,
+          'kmeans_plus_plus_num_retries',
+      ),
+      (dict(relative_tolerance=-1), ValueError, 'relative_tolerance'),
+  )
+  def test_names_the_argument(self, kwargs, error, message):
+    with self.assertRaisesRegex(error, message):
+      _kmeans(**kwargs)
+
+  def test_tensor_of_another_graph(self):
+    with tf.Graph().as_default():
+      unknown = tf.compat.v1.placeholder(tf.float32, [3, 2])
+      with self.assertRaisesRegex(ValueError, 'initial_clusters .*graph'):
+        _kmeans(initial_clusters=unknown)
+      self.assertIsNotNone(_kmeans(initial_clusters=tf.constant(_CENTERS)))
+
+  def test_alias(self):
+    self.assertIs(
+        kmeans_estimator.KMeans, kmeans_estimator.KMeansClustering
+    )
+
+
+class TrainingTest(tf.test.TestCase, parameterized.TestCase):
+
+  def test_untrained_model_says_so(self):
+    kmeans = _kmeans()
+    for use in (
+        kmeans.score,
+        kmeans.evaluate,
+        lambda input_fn: next(kmeans.predict(input_fn)),
+        lambda input_fn: next(kmeans.transform(input_fn)),
+        lambda input_fn: next(kmeans.predict_cluster_index(input_fn)),
+    ):
+      with self.assertRaisesRegex(ValueError, 'must be trained'):
+        use(_once())
+    with self.assertRaises(ValueError):
+      kmeans.cluster_centers()
+
+  def test_input_that_ends_during_initialisation(self):
+    kmeans = _kmeans(100)
+    with self.assertRaisesRegex(
+        tf.errors.InvalidArgumentError, 'when 60 of 100 initial centers'
+    ):
+      kmeans.train(_once())
+    # The checkpoint that the session began with is no model.
+    for use in (kmeans.score, lambda f: next(kmeans.predict(f))):
+      with self.assertRaisesRegex(ValueError, 'must be trained'):
+        use(_once())
+    with self.assertRaisesRegex(ValueError, 'must be trained'):
+      kmeans.export_saved_model(self.get_temp_dir(), _receiver)
+
+  def test_input_that_ends_after_initialisation_leaves_a_model(self):
+    kmeans = _kmeans(seed=1)
+    kmeans.train(_once())
+    self.assertEqual(kmeans.get_variable_value('global_step'), 0)
+    self.assertEqual(kmeans.cluster_centers().shape, (3, 2))
+    self.assertGreater(kmeans.score(_once()), 0)
+    kmeans.train(_once())
+    self.assertEqual(kmeans.get_variable_value('global_step'), 1)
+
+  def test_labels_are_ignored(self):
+    labelled, plain = (
+        _kmeans(initial_clusters=_CENTERS, use_mini_batch=False)
+        for _ in range(2)
+    )
+    labels = np.zeros([60], np.int64)
+    labelled.train(_forever(labels=labels), steps=2)
+    plain.train(_forever(), steps=2)
+    self.assertAllEqual(labelled.cluster_centers(), plain.cluster_centers())
+    self.assertAllEqual(
+        labelled.score(_forever(labels=labels)), plain.score(_forever())
+    )
+    self.assertLen(
+        list(
+            labelled.predict_cluster_index(
+                lambda: tf.data.Dataset.from_tensors((_POINTS, labels))
+            )
+        ),
+        60,
+    )
+
+  def test_dict_and_sparse_features_are_the_matrix(self):
+    whole = _kmeans(initial_clusters=_CENTERS, use_mini_batch=False)
+    whole.train(_forever(), steps=2)
+    for features in (
+        {'b': _POINTS[:, 1], 'a': _POINTS[:, :1]},
+        tf.compat.v1.SparseTensorValue(
+            np.argwhere(np.ones([60, 2])), _POINTS.ravel(), [60, 2]
+        ),
+    ):
+      kmeans = _kmeans(initial_clusters=_CENTERS, use_mini_batch=False)
+      kmeans.train(_forever(features), steps=2)
+      self.assertAllClose(kmeans.cluster_centers(), whole.cluster_centers())
+      self.assertAllClose(kmeans.score(_once(features)), whole.score(_once()))
+
+  @parameterized.parameters(
+      (np.float64, np.float64),
+      (np.uint8, np.float32),
+      (np.int64, np.float32),
+      (np.float16, np.float32),
+  )
+  def test_types(self, dtype, expected):
+    points = (_POINTS * 10 + 100).astype(dtype)
+    kmeans = _kmeans(seed=1, initial_clusters='kmeans_plus_plus')
+    kmeans.train(_forever(points), steps=2)
+    self.assertEqual(kmeans.cluster_centers().dtype, expected)
+    self.assertEqual(next(kmeans.transform(_once(points))).dtype, expected)
+    self.assertTrue(np.isfinite(kmeans.score(_once(points))))
+
+  def test_strings_are_refused(self):
+    with self.assertRaisesRegex(TypeError, 'string'):
+      _kmeans().train(_once(np.array([['a']])))
+
+  def test_other_columns_are_refused(self):
+    kmeans = _kmeans().train(_forever(), steps=1)
+    wide = np.zeros([5, 4], np.float32)
+    for use in (
+        lambda f: kmeans.train(f, steps=1),
+        kmeans.score,
+        lambda f: next(kmeans.predict(f)),
+    ):
+      with self.assertRaisesRegex(ValueError, '4 columns.*trained on 2'):
+        use(_forever(wide))
+    with self.assertRaisesRegex(ValueError, '4.*2|2.*4'):
+      _kmeans(initial_clusters=_CENTERS).train(_forever(wide), steps=1)
+
+  def test_other_number_of_clusters_is_refused(self):
+    model_dir = _kmeans().train(_forever(), steps=1).model_dir
+    other = _kmeans(4, model_dir=model_dir)
+    with self.assertRaisesRegex(ValueError, 'num_clusters is 4.*has 3'):
+      other.train(_forever(), steps=1)
+    with self.assertRaisesRegex(ValueError, 'num_clusters is 4.*has 3'):
+      other.score(_forever())
+
+  @parameterized.product(m=(None, 1, 2))
+  def test_bad_batch_stops_training_before_it_does_harm(self, m):
+    bad = _POINTS.copy()
+    bad[7, 1] = np.nan
+    batches = [_POINTS, _POINTS, _POINTS, bad]
+    kmeans = _kmeans(
+        seed=1,
+        use_mini_batch=m is not None,
+        mini_batch_steps_per_iteration=m or 1,
+        config=testing.run_config(save_checkpoints_steps=1),
+    )
+    with self.assertRaisesRegex(
+        tf.errors.InvalidArgumentError, r'NaN or Inf.*\[\[7\]\] \[columns:\] \[\[1\]\]'
+    ):
+      kmeans.train(testing.input_fn(*batches))
+    self.assertEqual(kmeans.get_variable_value('global_step'), 2)
+    self.assertTrue(np.isfinite(kmeans.cluster_centers()).all())
+    with self.assertRaisesRegex(tf.errors.InvalidArgumentError, 'NaN or Inf'):
+      kmeans.score(_once(bad))
+    kmeans.train(_forever(), steps=1)
+    self.assertEqual(kmeans.get_variable_value('global_step'), 3)
+    self.assertTrue(np.isfinite(kmeans.score(_once())))
+
+  def test_nan_in_prediction_stays_in_its_row(self):
+    kmeans = _kmeans().train(_forever(), steps=1)
+    bad = _POINTS.copy()
+    bad[7, 1] = np.nan
+    expected = list(kmeans.transform(_once()))
+    distances = np.array(list(kmeans.transform(_once(bad))))
+    self.assertTrue(np.isnan(distances[7]).all())
+    self.assertAllClose(
+        np.delete(distances, 7, 0), np.delete(expected, 7, 0), atol=1e-5
+    )
+
+  @parameterized.parameters('random', 'kmeans_plus_plus', 'kmc2')
+  def test_seeds(self, init):
+    def centers(seed=None, tf_random_seed=None):
+      kmeans = _kmeans(
+          seed=seed,
+          initial_clusters=init,
+          config=testing.run_config(tf_random_seed=tf_random_seed),
+      )
+      return kmeans.train(_forever(), max_steps=1).cluster_centers()
+
+    one = centers(1)
+    self.assertAllEqual(one, centers(1))
+    self.assertNotAllEqual(one, centers(2))
+    seeded = centers(tf_random_seed=1)
+    self.assertAllEqual(seeded, centers(tf_random_seed=1))
+    self.assertNotAllEqual(seeded, centers(tf_random_seed=2))
+    self.assertFalse(
+        all(np.array_equal(centers(), centers()) for _ in range(4))
+    )
+
+  def test_relative_tolerance_stops_at_zero_loss(self):
+    points = np.repeat(_CENTERS, 5, axis=0)
+    kmeans = _kmeans(
+        initial_clusters=_CENTERS,
+        use_mini_batch=False,
+        relative_tolerance=1e-3,
+    )
+    kmeans.train(_forever(points), max_steps=20)
+    self.assertEqual(kmeans.get_variable_value('global_step'), 2)
+
+  def test_evaluate_gives_the_mean_of_batches(self):
+    kmeans = _kmeans(seed=1).train(_forever(), steps=1)
+    first, second = _POINTS[:40], _POINTS[40:]
+    scores = [kmeans.score(_once(batch)) for batch in (first, second)]
+    result = kmeans.evaluate(testing.input_fn(first, second))
+    self.assertAllClose(result['score'], np.mean(scores))
+    self.assertEqual(result['loss'], result['score'])
+    self.assertEqual(result['global_step'], 1)
+    self.assertCountEqual(result, ['score', 'loss', 'global_step'])
+    # Only the first batch counts.
+    self.assertAllClose(
+        kmeans.score(testing.input_fn(first, second)), scores[0]
+    )
+
+  def test_summaries(self):
+    kmeans = _kmeans(config=estimator_lib.RunConfig(save_summary_steps=1))
+    kmeans.train(_forever(), steps=1)
+    (path,) = tf.io.gfile.glob(
+        os.path.join(kmeans.model_dir, 'events.out.tfevents.*')
+    )
+    tags = {
+        value.tag
+        for event in tf.compat.v1.train.summary_iterator(path)
+        for value in event.summary.value
+    }
+    self.assertContainsSubset({'loss', 'loss/raw'}, tags)
+
+  def test_train_and_evaluate(self):
+    kmeans = _kmeans(seed=1)
+    result, _ = estimator_lib.train_and_evaluate(
+        kmeans,
+        estimator_lib.TrainSpec(_forever(), max_steps=3),
+        estimator_lib.EvalSpec(_once(), steps=1),
+    )
+    self.assertEqual(result['global_step'], 3)
+    self.assertAllClose(result['score'], kmeans.score(_once()))
+
+
+class PredictionTest(tf.test.TestCase, parameterized.TestCase):
+
+  @parameterized.parameters(*_METRICS)
+  def test_agrees_with_numpy_over_batches(self, metric):
+    kmeans = _kmeans(seed=1, distance_metric=metric)
+    kmeans.train(_forever(), steps=2)
+    batches = testing.input_fn(_POINTS[:50], _POINTS[50:])
+    centers = np.float64(kmeans.cluster_centers())
+    points = np.float64(_POINTS)
+    if metric == 'cosine':
+      points /= np.linalg.norm(points, axis=1, keepdims=True)
+      centers /= np.linalg.norm(centers, axis=1, keepdims=True)
+      expected = 1 - points @ centers.T
+    else:
+      expected = np.linalg.norm(points[:, None] - centers, axis=-1)
+    distances = np.array(list(kmeans.transform(batches)))
+    self.assertAllClose(distances, expected, rtol=1e-4, atol=1e-5)
+    self.assertAllEqual(
+        list(kmeans.predict_cluster_index(batches)), expected.argmin(axis=1)
+    )
+    single = next(kmeans.predict(batches))
+    self.assertCountEqual(single, ['all_distances', 'cluster_index'])
+    self.assertEqual(single['cluster_index'].dtype, np.int64)
+
+  def test_far_from_the_origin(self):
+    random = np.random.RandomState(0)
+    middle = 5e3 + 4 * np.arange(3)[:, None] * np.ones([3, 16])
+    points = np.float32(
+        middle[np.arange(300) % 3] + random.normal(0, 0.2, [300, 16])
+    )
+    kmeans = _kmeans(initial_clusters='kmeans_plus_plus', seed=1)
+    kmeans.train(_forever(points), steps=2)
+    centers = np.float64(kmeans.cluster_centers())
+    expected = np.linalg.norm(np.float64(points)[:, None] - centers, axis=-1)
+    distances = np.array(list(kmeans.transform(_once(points))))
+    self.assertAllClose(distances, expected, rtol=1e-3)
+    self.assertAllEqual(
+        list(kmeans.predict_cluster_index(_once(points))), expected.argmin(1)
+    )
+    self.assertAllClose(
+        kmeans.score(_once(points)), (expected.min(1) ** 2).sum(), rtol=1e-3
+    )
+    # kmeans++ found the groups: no point is further away than its own spread.
+    self.assertLess(expected.min(axis=1).max(), 3)
+
+  def test_points_on_centers(self):
+    kmeans = _kmeans(initial_clusters=_CENTERS)
+    kmeans.train(_forever(), steps=1)
+    centers = kmeans.cluster_centers()
+    distances = np.array(list(kmeans.transform(_once(centers * 1000))))
+    self.assertTrue(np.isfinite(distances).all())
+    distances = np.array(list(kmeans.transform(_once(centers))))
+    self.assertAllClose(np.diag(distances), np.zeros([3]), atol=1e-3)
+    self.assertAllGreaterEqual(distances, 0)
+
+
+def _receiver():
+  x = tf.compat.v1.placeholder(tf.float32, [None, 2])
+  return estimator_lib.export.ServingInputReceiver(x, {'x': x})
+
+
+if __name__ == '__main__':
+  tf.test.main()

@@ -1,0 +1,111 @@
+# Copyright 2026 The kmeans_estimator Authors.
+# SPDX-License-Identifier: Apache-2.0
+"""Tests for kmeans_estimator.model_fn: what the graph of each mode holds."""
+
+from absl.testing import parameterized
+import tensorflow as tf
+
+import kmeans_estimator
+from kmeans_estimator import estimator as estimator_lib
+from tests import testing
+
+_KERNELS_OF_CPU_ONLY = {
+    'NearestNeighbors', 'KmeansPlusPlusInitialization',
+    'KMC2ChainInitialization',
+}  # pyformat: disable
+_WRITES = {'AssignAddVariableOp', 'AssignSubVariableOp'}
+
+
+def _spec(mode, **kwargs):
+  """The spec, and the types of all ops in the graph and its functions."""
+  kwargs.setdefault('initial_clusters', 'kmeans_plus_plus')
+  kmeans = kmeans_estimator.KMeans(3, config=testing.run_config(), **kwargs)
+  with tf.Graph().as_default() as graph:
+    tf.compat.v1.train.create_global_step()
+    points = tf.compat.v1.placeholder(tf.float32, [None, 2])
+    spec = kmeans.model_fn(points, None, mode, kmeans.config)
+    definition = graph.as_graph_def()
+  types = [node.op for node in definition.node]
+  for function in definition.library.function:
+    types.extend(node.op for node in function.node_def)
+  return spec, types, graph
+
+
+class ModelFnTest(tf.test.TestCase, parameterized.TestCase):
+
+  @parameterized.product(
+      metric=('squared_euclidean', 'cosine'), m=(None, 1, 3)
+  )
+  def test_prediction_holds_nothing_else(self, metric, m):
+    kwargs = dict(
+        distance_metric=metric,
+        use_mini_batch=m is not None,
+        mini_batch_steps_per_iteration=m or 1,
+    )
+    spec, types, graph = _spec(estimator_lib.ModeKeys.PREDICT, **kwargs)
+    self.assertIsNone(spec.loss)
+    self.assertIsNone(spec.train_op)
+    self.assertEmpty(graph.get_collection('summaries'))
+    self.assertEmpty(
+        (_KERNELS_OF_CPU_ONLY | _WRITES | {'Assert', 'While', 'If'})
+        & set(types)
+    )
+    self.assertFalse([t for t in types if 'Random' in t or 'Summary' in t])
+    self.assertCountEqual(
+        [v.op.name for v in graph.get_collection('variables')],
+        ['clusters', 'initialized', 'global_step'],
+    )
+    self.assertEqual(
+        spec.predictions['all_distances'].shape.as_list(), [None, 3]
+    )
+    self.assertEqual(spec.predictions['cluster_index'].shape.as_list(), [None])
+    self.assertEqual(spec.predictions['cluster_index'].dtype, tf.int64)
+    self.assertCountEqual(
+        spec.export_outputs,
+        ['all_distances', 'cluster_index', 'serving_default'],
+    )
+    for output in spec.export_outputs.values():
+      self.assertEqual(list(output.outputs), ['output'])
+
+  def test_evaluation_neither_chooses_nor_moves_centers(self):
+    spec, types, graph = _spec(estimator_lib.ModeKeys.EVAL)
+    self.assertIsNone(spec.train_op)
+    self.assertEqual(list(spec.eval_metric_ops), ['score'])
+    self.assertFalse([t for t in types if 'Random' in t or 'Summary' in t])
+    self.assertCountEqual(
+        [v.op.name for v in graph.get_collection('variables')],
+        ['clusters', 'initialized', 'global_step'],
+    )
+
+  def test_training(self):
+    spec, _, graph = _spec(estimator_lib.ModeKeys.TRAIN)
+    self.assertEqual(
+        [s.op.name for s in graph.get_collection('summaries')], ['loss/raw']
+    )
+    self.assertLen(spec.training_hooks, 1)
+    spec, _, _ = _spec(estimator_lib.ModeKeys.TRAIN, relative_tolerance=0.1)
+    self.assertLen(spec.training_hooks, 2)
+
+  @parameterized.parameters('random', 'kmeans_plus_plus', 'kmc2')
+  def test_initialisation_needs_no_kernel_of_cpus_only(self, init):
+    _, types, _ = _spec(estimator_lib.ModeKeys.TRAIN, initial_clusters=init)
+    self.assertEmpty(
+        (_KERNELS_OF_CPU_ONLY - {'NearestNeighbors'}) & set(types)
+    )
+
+  def test_feature_columns_make_the_matrix(self):
+    column = tf.feature_column.numeric_column('x', shape=[2])
+    kmeans = kmeans_estimator.KMeans(2, feature_columns=[column])
+    with tf.Graph().as_default():
+      tf.compat.v1.train.create_global_step()
+      spec = kmeans.model_fn(
+          {'x': tf.zeros([5, 2]), 'y': tf.constant(['unused'] * 5)},
+          None,
+          estimator_lib.ModeKeys.PREDICT,
+          kmeans.config,
+      )
+      self.assertEqual(spec.predictions['all_distances'].shape, [5, 2])
+
+
+if __name__ == '__main__':
+  tf.test.main()

@@ -74,7 +74,9 @@ def pairwise(
     return tf.maximum(
         1 - tf.matmul(points, centers, transpose_b=True), 0)
   origin = _origin(centers)
-  points -= origin
+  # A subtraction would broadcast a single column where the number of columns
+  # is only known when the graph runs; this refuses it, with both numbers.
+  points = tf.nn.bias_add(points, -origin)
   centers -= origin
   products = tf.matmul(points, centers * -2, transpose_b=True)
   products = tf.nn.bias_add(products, tf.reduce_sum(tf.square(centers), axis=1))

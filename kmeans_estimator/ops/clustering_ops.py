@@ -331,13 +331,13 @@ class KMeans:
     method = parameters.initial_clusters
     own_choice = not isinstance(method, str)
     inputs = self._inputs if own_choice else self._points
+    # Not from the batch where it is known: given centers are not to use up one.
+    columns = self._dimensions or tf.shape(self._inputs[0])[1]
 
     def rows(variable):
       # A checkpoint of the first implementation holds a vector without
       # elements where no center has been chosen.
-      return tf.reshape(
-          variable.read_value(), [-1, tf.shape(self._inputs[0])[1]]
-      )
+      return tf.reshape(variable.read_value(), [-1, columns])
 
     chosen = rows(state.clusters)
     chosen.set_shape([None, self._dimensions])

@@ -336,8 +336,12 @@ class KMeans:
 
     def rows(variable):
       # A checkpoint of the first implementation holds a vector without
-      # elements where no center has been chosen.
-      return tf.reshape(variable.read_value(), [-1, columns])
+      # elements where no center has been chosen. Were that not hidden from it,
+      # TensorFlow's graph optimizer would find the reshape to change nothing.
+      value = tf.compat.v1.placeholder_with_default(
+          variable.read_value(), shape=None
+      )
+      return tf.reshape(value, [-1, columns])
 
     chosen = rows(state.clusters)
     chosen.set_shape([None, self._dimensions])

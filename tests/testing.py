@@ -4,8 +4,10 @@
 
 import importlib
 import os
+import tempfile
 from typing import Any, Callable, Dict, List, NamedTuple, Sequence, Union
 
+from absl.testing import absltest
 import numpy as np
 import tensorflow as tf
 
@@ -40,7 +42,7 @@ class Inference(NamedTuple):
 
 
 class TrainingGraph:
-  """A graph built by `training_graph()` of either implementation, and a session.
+  """A graph by `training_graph()` of either implementation, and its session.
 
   With a list as `example`, the graph takes its input in as many shards.
   """
@@ -107,15 +109,17 @@ class TrainingGraph:
     return self.session.run(self._variables)
 
   def save(self, prefix: str) -> str:
-    return self._saver.save(
-        self.session,
-        prefix,
-        self.session.run(self._global_step),
-        write_meta_graph=False,
-    )
+    with self.session.graph.as_default():
+      return self._saver.save(
+          self.session,
+          prefix,
+          self.session.run(self._global_step),
+          write_meta_graph=False,
+      )
 
   def restore(self, path: str) -> None:
-    self._saver.restore(self.session, path)
+    with self.session.graph.as_default():
+      self._saver.restore(self.session, path)
 
 
 def state_of(
@@ -162,8 +166,13 @@ def assert_state(
       np.testing.assert_allclose(values[name], value, rtol, atol, err_msg=name)
 
 
+def temporary_folder(test: absltest.TestCase) -> str:
+  """A folder that goes when the test ends."""
+  return test.enter_context(tempfile.TemporaryDirectory())
+
+
 def input_fn(*batches: np.ndarray) -> Callable[[], tf.data.Dataset]:
-  """An `input_fn` that gives these batches, which may differ in length, once."""
+  """An `input_fn` that gives each batch once; they may differ in length."""
 
   def dataset():
     return tf.data.Dataset.from_generator(

@@ -1,0 +1,83 @@
+# Copyright 2026 The kmeans_estimator Authors.
+# SPDX-License-Identifier: Apache-2.0
+"""Identical runs end in identical bits."""
+
+from absl.testing import absltest
+from absl.testing import parameterized
+import numpy as np
+
+import kmeans_estimator
+from kmeans_estimator.ops import clustering_ops
+from tests import testing
+
+RUNS = 10
+MODES = {
+    'full batch': dict(use_mini_batch=False),
+    'mini-batch': dict(use_mini_batch=True),
+    'three steps': dict(use_mini_batch=True, mini_batch_steps_per_iteration=3),
+}
+# Large enough for ops to be split among threads.
+POINTS, CENTERS = testing.blobs(4000, 16, 20, seed=6)
+
+
+class DeterminismTest(parameterized.TestCase):
+
+  def assert_identical(self, runs):
+    for values in runs[1:]:
+      self.assertCountEqual(values, runs[0])
+      for name, value in values.items():
+        self.assertEqual(value.tobytes(), runs[0][name].tobytes(), name)
+
+  def run_graph(self, **kwargs):
+    graph = testing.TrainingGraph(
+        clustering_ops.KMeans, POINTS, len(CENTERS), **kwargs
+    )
+    with graph.session:
+      while not graph.initialize(POINTS[:1000]):
+        pass
+      for start in range(0, 4000, 500):
+        graph.step(POINTS[start : start + 500])
+      return graph.values()
+
+  @parameterized.product(
+      mode=tuple(MODES), metric=('squared_euclidean', 'cosine')
+  )
+  def test_steps(self, mode, metric):
+    self.assert_identical([
+        self.run_graph(
+            initial_clusters=CENTERS, distance_metric=metric, **MODES[mode]
+        )
+        for _ in range(RUNS)
+    ])
+
+  @parameterized.product(init=('random', 'kmeans_plus_plus', 'kmc2'))
+  def test_seeded_initialization(self, init):
+    self.assert_identical([
+        self.run_graph(initial_clusters=init, random_seed=7)
+        for _ in range(RUNS)
+    ])
+
+  @parameterized.parameters(
+      ('full batch', 'random', dict(seed=5)),
+      ('mini-batch', 'kmeans_plus_plus', dict(config_seed=5)),
+      ('three steps', 'kmc2', dict(seed=5, config_seed=5)),
+  )
+  def test_checkpoints(self, mode, init, seeds):
+    checkpoints = []
+    for _ in range(RUNS):
+      kmeans = kmeans_estimator.KMeans(
+          5,
+          testing.temporary_folder(self),
+          initial_clusters=init,
+          seed=seeds.get('seed'),
+          config=testing.run_config(tf_random_seed=seeds.get('config_seed')),
+          **MODES[mode],
+      )
+      kmeans.train(testing.input_fn(*np.split(POINTS, 8)), steps=5)
+      checkpoints.append(testing.checkpoint_values(kmeans.model_dir))
+    self.assertEqual(checkpoints[0]['global_step'], 5)
+    self.assert_identical(checkpoints)
+
+
+if __name__ == '__main__':
+  absltest.main()

@@ -1,0 +1,161 @@
+# Copyright 2026 The kmeans_estimator Authors.
+# SPDX-License-Identifier: Apache-2.0
+"""Full-batch training against the reference, which does not race here."""
+
+import os
+
+from absl.testing import absltest
+from absl.testing import parameterized
+import numpy as np
+
+import kmeans_estimator
+from kmeans_estimator.ops import clustering_ops
+from tests import numpy_model
+from tests import testing
+
+# Ours and the oracle.
+GRAPHS = clustering_ops.KMeans, testing.reference_ops.KMeans
+ESTIMATORS = kmeans_estimator.KMeans, testing.ReferenceKMeans
+STEPS = 10
+# n, d, k.
+SHAPES = ((1, 1, 1), (9, 1, 3), (40, 3, 5), (200, 12, 8))
+
+
+def first_rows(inputs, k):
+  return inputs[0][:k]
+
+
+def initialization(name, points, centers):
+  """Constructor arguments, and the batches that initialise the centers.
+
+  Each leads to the same centers with both implementations, without a draw.
+  """
+  if name == 'array':
+    return dict(initial_clusters=centers), [points]
+  if name == 'empty cluster':
+    centers = centers.copy()
+    centers[-1] = -100
+    return dict(initial_clusters=centers), [points]
+  if name == 'callable':
+    return dict(initial_clusters=first_rows), [points]
+  k = len(centers)
+  return dict(initial_clusters='random'), [points[: k // 2], points[k // 2 : k]]
+
+
+class FullBatchTest(parameterized.TestCase):
+
+  def assert_agree(self, ours, reference):
+    for name in ours._fields:
+      actual, expected = getattr(ours, name), getattr(reference, name)
+      self.assertEqual(actual.dtype, expected.dtype, name)
+      np.testing.assert_allclose(actual, expected, 1e-4, 1e-4, err_msg=name)
+
+  @parameterized.product(
+      metric=numpy_model.METRICS,
+      init=('array', 'empty cluster', 'callable', 'whole batches'),
+      shape=SHAPES,
+  )
+  def test_every_step(self, metric, init, shape):
+    n, d, k = shape
+    points, centers = testing.blobs(n, d, k, seed=n)
+    if metric == numpy_model.COSINE:
+      points, centers = abs(points), abs(centers)
+    kwargs, first_batches = initialization(init, points, centers)
+    graphs = [
+        testing.TrainingGraph(
+            kmeans_class, points, k, distance_metric=metric, **kwargs
+        )
+        for kmeans_class in GRAPHS
+    ]
+    for batch in first_batches:
+      done = [graph.initialize(batch) for graph in graphs if len(batch)]
+    self.assertEqual(done, [True, True])
+    for _ in range(STEPS):
+      self.assert_agree(*(graph.infer(points) for graph in graphs))
+      for graph in graphs:
+        graph.step(points)
+      ours, reference = (graph.values() for graph in graphs)
+      self.assertCountEqual(ours, reference)
+      np.testing.assert_allclose(
+          ours['clusters'], reference['clusters'], 1e-4, 1e-5
+      )
+
+  @parameterized.product(metric=numpy_model.METRICS)
+  def test_shards_are_one_batch(self, metric):
+    points, centers = testing.blobs(50, 3, 4, seed=3)
+    shards = [points[:20], points[20:21], points[21:]]
+    ours, reference = (
+        testing.TrainingGraph(
+            kmeans_class,
+            shards,
+            4,
+            initial_clusters=centers,
+            distance_metric=metric,
+        )
+        for kmeans_class in GRAPHS
+    )
+    state = numpy_model.initial_state(centers, metric, None)
+    ours.initialize(shards)
+    reference.initialize(shards)
+    for _ in range(3):
+      self.assert_agree(ours.infer(shards), reference.infer(shards))
+      state, _ = numpy_model.step(state, points)
+      ours.step(shards)
+      reference.step(shards)
+    testing.assert_state(ours.values(), state)
+    testing.assert_state(reference.values(), state)
+
+  @parameterized.product(
+      metric=numpy_model.METRICS, dtype=(np.float32, np.float64)
+  )
+  def test_step_infers_from_the_centers_that_it_found(self, metric, dtype):
+    points, centers = testing.blobs(60, 4, 5, seed=4, dtype=dtype)
+    graph = testing.TrainingGraph(
+        clustering_ops.KMeans,
+        points,
+        5,
+        initial_clusters=centers,
+        distance_metric=metric,
+    )
+    graph.initialize(points)
+    state = numpy_model.initial_state(centers, metric, None)
+    rtol, atol = (1e-4, 1e-5) if dtype == np.float32 else (1e-9, 1e-9)
+    for _ in range(3):
+      seen = graph.infer_and_step(points)
+      expected = numpy_model.distances(points, state.clusters, metric)
+      np.testing.assert_array_equal(seen.index, expected.argmin(axis=1))
+      np.testing.assert_allclose(seen.all_distances, expected, rtol, atol)
+      np.testing.assert_allclose(
+          seen.distance, expected.min(axis=1), rtol, atol
+      )
+      state, _ = numpy_model.step(state, points)
+      testing.assert_state(graph.values(), state, rtol, atol)
+
+  @parameterized.product(metric=numpy_model.METRICS)
+  def test_estimator(self, metric):
+    points, centers = testing.blobs(80, 3, 4, seed=5)
+    results = []
+    for kmeans_class in ESTIMATORS:
+      kmeans = kmeans_class(
+          4,
+          testing.temporary_folder(self),
+          initial_clusters=centers,
+          distance_metric=metric,
+          use_mini_batch=False,
+          config=testing.run_config(),
+      )
+      # Also in two calls, the second of which goes on from a checkpoint.
+      kmeans.train(testing.input_fn(*[points] * 3), steps=2)
+      kmeans.train(testing.input_fn(*[points] * 3), steps=1)
+      results.append((kmeans.cluster_centers(), kmeans.latest_checkpoint()))
+      self.assertCountEqual(
+          kmeans.get_variable_names(),
+          ['clusters', 'global_step', 'initialized'],
+      )
+    (ours, our_path), (reference, path) = results
+    np.testing.assert_allclose(ours, reference, 1e-4, 1e-5)
+    self.assertEqual(os.path.basename(our_path), os.path.basename(path))
+
+
+if __name__ == '__main__':
+  absltest.main()

@@ -1,0 +1,163 @@
+# Copyright 2026 The kmeans_estimator Authors.
+# SPDX-License-Identifier: Apache-2.0
+"""Prediction, evaluation and export against the reference."""
+
+import os
+
+from absl.testing import absltest
+from absl.testing import parameterized
+import numpy as np
+import tensorflow as tf
+
+import kmeans_estimator
+from kmeans_estimator import estimator as estimator_lib
+from tests import numpy_model
+from tests import testing
+
+# Ours and the oracle.
+ESTIMATORS = kmeans_estimator.KMeans, testing.ReferenceKMeans
+MODES = {
+    'full batch': dict(use_mini_batch=False),
+    'mini-batch': dict(use_mini_batch=True),
+    'three steps': dict(use_mini_batch=True, mini_batch_steps_per_iteration=3),
+}
+
+
+def train(model_dir, points, centers, **kwargs):
+  """Leaves a checkpoint of the reference after two steps."""
+  graph = testing.TrainingGraph(
+      testing.reference_ops.KMeans,
+      points,
+      len(centers),
+      initial_clusters=centers,
+      **kwargs,
+  )
+  with graph.session:
+    graph.initialize(points)
+    graph.step(points[: len(points) // 2 + 1])
+    graph.step(points[len(points) // 2 :])
+    graph.save(os.path.join(model_dir, 'model.ckpt'))
+    return graph.values()['clusters']
+
+
+def stack(rows):
+  return {key: np.stack([row[key] for row in rows]) for key in rows[0]}
+
+
+def export(kmeans, d, folder):
+  """What `export_saved_model` wrote: signatures and how it answers."""
+
+  def receive():
+    points = tf.compat.v1.placeholder(tf.float32, [None, d])
+    return estimator_lib.export.TensorServingInputReceiver(points, points)
+
+  path = kmeans.export_saved_model(folder, receive)
+  session = tf.compat.v1.Session(graph=tf.Graph())
+  with session.graph.as_default():
+    loaded = tf.compat.v1.saved_model.load(session, ['serve'], path)
+  return loaded.signature_def, session
+
+
+def shape_of(signature):
+  """Names, dtypes and the method: what a client depends on."""
+  return (
+      signature.method_name,
+      {name: info.dtype for name, info in signature.inputs.items()},
+      {name: info.dtype for name, info in signature.outputs.items()},
+  )
+
+
+class PredictionTest(parameterized.TestCase):
+
+  @parameterized.product(
+      [dict(metric=metric) for metric in numpy_model.METRICS],
+      [dict(mode=mode, n=40, d=3, k=5) for mode in MODES] + [
+          dict(mode='mini-batch', n=1, d=1, k=1),
+          dict(mode='mini-batch', n=200, d=12, k=8),
+      ],
+  )
+  def test_values(self, metric, mode, n, d, k):
+    points, centers = testing.blobs(n, d, k, seed=n)
+    if metric == numpy_model.COSINE:
+      # On one axis a negative point is as near to one positive center as to
+      # any other; and then the reference breaks the tie by rounding.
+      points, centers = abs(points), abs(centers)
+    kwargs = dict(distance_metric=metric, **MODES[mode])
+    model_dir = testing.temporary_folder(self)
+    centers = train(model_dir, points, centers, **kwargs)
+    ours, reference = (
+        kmeans_class(k, model_dir, config=testing.run_config(), **kwargs)
+        for kmeans_class in ESTIMATORS
+    )
+    np.testing.assert_array_equal(ours.cluster_centers(), centers)
+
+    ask = testing.input_fn(points)
+    actual, expected = stack(list(ours.predict(ask))), stack(
+        list(reference.predict(ask))
+    )
+    self.assertCountEqual(actual, expected)
+    for key, value in expected.items():
+      self.assertEqual(actual[key].dtype, value.dtype, key)
+      np.testing.assert_allclose(actual[key], value, 1e-4, 1e-4, err_msg=key)
+
+    truth = numpy_model.distances(points, centers, metric)
+    transformed = np.stack(list(ours.transform(ask)))
+    self.assertEqual(transformed.dtype, np.float32)
+    if metric == numpy_model.SQUARED_EUCLIDEAN:
+      transformed **= 2
+    np.testing.assert_allclose(transformed, truth, 1e-4, 1e-4)
+    np.testing.assert_array_equal(
+        list(ours.predict_cluster_index(ask)), expected['cluster_index']
+    )
+    np.testing.assert_allclose(
+        ours.score(ask), reference.score(ask), 1e-4, 1e-4
+    )
+
+  @parameterized.product(metric=numpy_model.METRICS, steps=(1, 2, None))
+  def test_evaluation_of_several_batches(self, metric, steps):
+    points, centers = testing.blobs(60, 3, 4, seed=1)
+    model_dir = testing.temporary_folder(self)
+    kwargs = dict(distance_metric=metric, use_mini_batch=False)
+    train(model_dir, points, centers, **kwargs)
+    ask = testing.input_fn(points[:10], points[10:15], points[15:])
+    actual, expected = (
+        kmeans_class(
+            4, model_dir, config=testing.run_config(), **kwargs
+        ).evaluate(ask, steps=steps)
+        for kmeans_class in ESTIMATORS
+    )
+    self.assertCountEqual(actual, expected)
+    for key, value in expected.items():
+      self.assertEqual(type(actual[key]), type(value), key)
+      np.testing.assert_allclose(actual[key], value, 1e-4, err_msg=key)
+
+  @parameterized.product(metric=numpy_model.METRICS, mode=tuple(MODES))
+  def test_export(self, metric, mode):
+    points, centers = testing.blobs(40, 3, 5, seed=2)
+    kwargs = dict(distance_metric=metric, **MODES[mode])
+    model_dir = testing.temporary_folder(self)
+    train(model_dir, points, centers, **kwargs)
+    (ours, our_session), (reference, session) = (
+        export(
+            kmeans_class(5, model_dir, config=testing.run_config(), **kwargs),
+            3,
+            testing.temporary_folder(self),
+        )
+        for kmeans_class in ESTIMATORS
+    )
+    self.assertCountEqual(ours, reference)
+    random = np.random.RandomState(3).normal(0, 3, [1000, 3])
+    for name in reference:
+      self.assertEqual(shape_of(ours[name]), shape_of(reference[name]), name)
+      actual, expected = (
+          run.run(
+              signatures[name].outputs['output'].name,
+              {signatures[name].inputs['input'].name: random},
+          )
+          for signatures, run in ((ours, our_session), (reference, session))
+      )
+      np.testing.assert_allclose(actual, expected, 1e-4, 1e-4, err_msg=name)
+
+
+if __name__ == '__main__':
+  absltest.main()

@@ -1,0 +1,222 @@
+# Copyright 2026 The kmeans_estimator Authors.
+# SPDX-License-Identifier: Apache-2.0
+"""What holds of k-means on any data, and a fuzz against the NumPy model."""
+
+import os
+
+from absl.testing import absltest
+from absl.testing import parameterized
+import numpy as np
+import tensorflow as tf
+
+import kmeans_estimator
+from kmeans_estimator.ops import clustering_ops
+from tests import numpy_model
+from tests import testing
+
+MODES = {
+    'full batch': dict(use_mini_batch=False),
+    'mini-batch': dict(use_mini_batch=True),
+    'three steps': dict(use_mini_batch=True, mini_batch_steps_per_iteration=3),
+}
+M = {'full batch': None, 'mini-batch': 1, 'three steps': 3}
+DTYPES = (
+    np.float64,
+    np.float32,
+    np.float16,
+    tf.bfloat16.as_numpy_dtype,
+    np.int64,
+    np.int32,
+    np.int8,
+    np.uint8,
+    np.bool_,
+)
+# Of what is computed: float64 in float64, everything else in float32.
+TOLERANCE = {np.float64: (1e-9, 1e-9), np.float32: (1e-4, 1e-5)}
+
+
+def build(points, centers, metric='squared_euclidean', mode='full batch'):
+  """A graph whose centers have been initialised with those given."""
+  graph = testing.TrainingGraph(
+      clustering_ops.KMeans,
+      points,
+      len(centers),
+      initial_clusters=centers,
+      distance_metric=metric,
+      **MODES[mode],
+  )
+  graph.initialize(points)
+  return graph
+
+
+def train(points, centers, steps=4, **kwargs):
+  """Centers after some steps, and the loss that each step saw."""
+  graph = build(points, centers, **kwargs)
+  with graph.session:
+    losses = [
+        graph.infer_and_step(points).distance.sum() for _ in range(steps)
+    ]
+    return graph.values()['clusters'], losses
+
+
+class PropertyTest(parameterized.TestCase):
+
+  @parameterized.product(metric=numpy_model.METRICS, mode=tuple(MODES))
+  def test_prediction_is_the_argmin_of_transform(self, metric, mode):
+    points, centers = testing.blobs(70, 5, 6, seed=1)
+    model_dir = testing.temporary_folder(self)
+    graph = build(points, centers, metric, mode)
+    graph.step(points)
+    graph.save(os.path.join(model_dir, 'model.ckpt'))
+    kmeans = kmeans_estimator.KMeans(
+        6, model_dir, distance_metric=metric, **MODES[mode]
+    )
+    ask = testing.input_fn(points)
+    transformed = np.stack(list(kmeans.transform(ask)))
+    index = list(kmeans.predict_cluster_index(ask))
+    np.testing.assert_array_equal(index, transformed.argmin(axis=1))
+    self.assertGreaterEqual(transformed.min(), 0)
+    score = transformed.min(axis=1)
+    if metric == numpy_model.SQUARED_EUCLIDEAN:
+      score **= 2
+    np.testing.assert_allclose(kmeans.score(ask), score.sum(), 1e-5)
+
+  @parameterized.product(
+      metric=numpy_model.METRICS, k=(1, 2, 7), seed=(0, 1, 2)
+  )
+  def test_full_batch_loss_never_rises(self, metric, k, seed):
+    # Without groups in the data, so that it takes many steps to settle.
+    points = np.random.RandomState(seed).normal(1, 1, [90, 2])
+    points = np.float32(points)
+    _, losses = train(points, points[:k], steps=15, metric=metric)
+    for before, after in zip(losses, losses[1:]):
+      self.assertLessEqual(after, before * (1 + 1e-6))
+    if k > 1:
+      self.assertLess(losses[-1], losses[0])
+
+  @parameterized.product(metric=numpy_model.METRICS, mode=tuple(MODES))
+  def test_order_of_rows_changes_the_order_of_answers_alone(self, metric, mode):
+    points, centers = testing.blobs(60, 4, 5, seed=2)
+    order = np.random.RandomState(0).permutation(len(points))
+    expected, actual = (
+        build(rows, centers, metric, mode) for rows in (points, points[order])
+    )
+    for _ in range(3):
+      answers, permuted = (
+          expected.infer_and_step(points),
+          actual.infer_and_step(points[order]),
+      )
+      np.testing.assert_array_equal(permuted.index, answers.index[order])
+      np.testing.assert_allclose(
+          permuted.all_distances, answers.all_distances[order], 1e-4, 1e-5
+      )
+    np.testing.assert_allclose(
+        actual.values()['clusters'], expected.values()['clusters'], 1e-5, 1e-6
+    )
+
+  @parameterized.product(mode=tuple(MODES), scale=(2.0**-20, 0.1, 2.0**20))
+  def test_scaled_data_have_scaled_centers(self, mode, scale):
+    points, centers = testing.blobs(60, 4, 5, seed=3)
+    expected, losses = train(points, centers, mode=mode)
+    actual, scaled = train(
+        np.float32(points * scale), np.float32(centers * scale), mode=mode
+    )
+    np.testing.assert_allclose(actual, expected * scale, 1e-4, 1e-5 * scale)
+    np.testing.assert_allclose(scaled, np.array(losses) * scale**2, 1e-4)
+
+  @parameterized.product(mode=tuple(MODES))
+  def test_scale_is_nothing_to_cosine(self, mode):
+    points, centers = testing.blobs(60, 4, 5, seed=3)
+    expected, losses = train(points, centers, metric='cosine', mode=mode)
+    scales = np.random.RandomState(0).lognormal(0, 3, [60, 1])
+    actual, scaled = train(
+        np.float32(points * scales), centers, metric='cosine', mode=mode
+    )
+    np.testing.assert_allclose(actual, expected, 1e-4, 1e-5)
+    np.testing.assert_allclose(scaled, losses, 1e-4)
+
+  @parameterized.product(mode=tuple(MODES))
+  def test_shifted_data_have_shifted_centers(self, mode):
+    points, centers = testing.blobs(60, 4, 5, seed=4, dtype=np.float64)
+    expected, losses = train(points, centers, mode=mode)
+    actual, shifted = train(points + 1e4, centers + 1e4, mode=mode)
+    # 1e-6 in the denominator of the full-batch rule draws centers to 0.
+    np.testing.assert_allclose(actual, expected + 1e4, 1e-6)
+    np.testing.assert_allclose(shifted, losses, 1e-4)
+
+  @parameterized.product(metric=numpy_model.METRICS)
+  def test_doubled_data_double_the_loss_and_leave_the_centers(self, metric):
+    points, centers = testing.blobs(60, 4, 5, seed=5)
+    expected, losses = train(points, centers, metric=metric)
+    actual, doubled = train(
+        np.concatenate([points, points]), centers, metric=metric
+    )
+    np.testing.assert_allclose(actual, expected, 1e-5, 1e-6)
+    np.testing.assert_allclose(doubled, 2 * np.array(losses), 1e-5)
+
+  @parameterized.product(metric=numpy_model.METRICS, mode=tuple(MODES))
+  def test_settled_model_stays(self, metric, mode):
+    _, centers = testing.blobs(10, 4, 5, seed=6)
+    actual, losses = train(
+        centers, centers, steps=3, metric=metric, mode=mode
+    )
+    if metric == numpy_model.COSINE:
+      centers = numpy_model.normalize(centers)
+    np.testing.assert_allclose(actual, centers, 1e-5)
+    np.testing.assert_allclose(losses, 0, atol=1e-5)
+
+
+class FuzzTest(parameterized.TestCase):
+  """Drawn shapes, dtypes, k, metrics and modes against the NumPy model."""
+
+  def assert_nearest(self, index, to_all, atol):
+    """No center is nearer; where two are as near, rounding may choose."""
+    chosen = to_all[np.arange(len(index)), index]
+    np.testing.assert_array_less(chosen, to_all.min(axis=1) + atol)
+
+  @parameterized.parameters(*range(60))
+  def test_against_the_model(self, seed):
+    random = np.random.RandomState(seed)
+    dtype = DTYPES[seed % len(DTYPES)]
+    metric = numpy_model.METRICS[random.randint(2)]
+    mode = random.choice(list(MODES))
+    d, k = random.randint(1, 12), random.randint(1, 9)
+    scale = 2.0 ** random.randint(0, 6)
+    offset = random.randint(0, 3) * scale
+
+    def draw(rows):
+      x = random.normal(offset, scale, [rows, d])
+      if dtype == np.bool_:
+        return x > offset
+      if np.issubdtype(dtype, np.integer):
+        limits = np.iinfo(dtype)
+        x = x.clip(limits.min, limits.max)
+      return x.astype(dtype)
+
+    batches = [draw(random.randint(1, 40)) for _ in range(7)]
+    computed = np.float64 if dtype == np.float64 else np.float32
+    rtol, atol = TOLERANCE[computed]
+    centers = draw(k)
+    graph = build(batches[0], centers, metric, mode)
+    state = numpy_model.initial_state(
+        centers.astype(np.float64), metric, M[mode]
+    )
+    for batch in batches:
+      points = batch.astype(np.float64)
+      seen = graph.infer_and_step(batch)
+      to_all = numpy_model.distances(points, state.clusters, metric)
+      size = max(1, to_all.max())
+      np.testing.assert_allclose(seen.all_distances, to_all, rtol, atol * size)
+      self.assertGreaterEqual(seen.all_distances.min(), 0)
+      self.assert_nearest(seen.index, to_all, atol * size)
+      state, loss = numpy_model.step(state, points, seen.index)
+      np.testing.assert_allclose(
+          seen.distance.sum(), loss, rtol, atol * size * len(points)
+      )
+      values = graph.values()
+      self.assertEqual(values['clusters'].dtype, computed)
+      testing.assert_state(values, state, rtol, atol * max(1, scale))
+
+
+if __name__ == '__main__':
+  absltest.main()

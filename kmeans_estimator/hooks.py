@@ -46,23 +46,19 @@ class InitializeClustersHook(tf.compat.v1.train.SessionRunHook):
     self._is_chief = is_chief
     self._save = save
 
-  def begin(self):
-    self._is_initialized = self._initialized.read_value()
-    self._num_selected = tf.shape(self._clusters.read_value())[0]
-
   def after_create_session(self, session, coord):
     del coord
-    if session.run(self._is_initialized):
+    if session.run(self._initialized):
       return
     if not self._is_chief:
-      while not session.run(self._is_initialized):
+      while not session.run(self._initialized):
         time.sleep(_SECONDS_BETWEEN_LOOKS)
       return
     try:
-      while not session.run(self._is_initialized):
+      while not session.run(self._initialized):
         session.run(self._init_op)
     except (tf.errors.OutOfRangeError, StopIteration):
-      selected = session.run(self._num_selected)
+      selected = len(session.run(self._clusters))
       raise tf.errors.InvalidArgumentError(
           None,
           None,

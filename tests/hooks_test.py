@@ -34,7 +34,6 @@ class InitializeClustersHookTest(tf.test.TestCase):
       hook = hooks.InitializeClustersHook(
           init_op, initialized, clusters, 3, is_chief, save
       )
-      hook.begin()
       with tf.compat.v1.Session() as session:
         session.run(tf.compat.v1.global_variables_initializer())
         if start:

@@ -130,7 +130,7 @@ def read_centers(
   """
   rows = num_clusters if isinstance(num_clusters, int) else None
   shape = tf.TensorShape([rows, variable.shape[1]])
-  centers = variable.read_value()
+  centers = variable.value()
   if variable.shape.is_fully_defined():
     return centers
   return tf.ensure_shape(centers, shape)

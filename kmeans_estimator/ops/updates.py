@@ -6,8 +6,6 @@ S. Lloyd, "Least squares quantization in PCM", 1982, and D. Sculley, "Web-scale
 k-means clustering", 2010.
 """
 
-from typing import List
-
 import tensorflow as tf
 
 from kmeans_estimator.ops import distances
@@ -28,7 +26,7 @@ def full_batch_centers(sums: tf.Tensor, counts: tf.Tensor) -> tf.Tensor:
     The new centers, `[k, d]` of the sums' dtype; 0 for an empty cluster.
   """
   counts = tf.cast(counts, sums.dtype) + _EPSILON
-  return sums / counts[:, tf.newaxis]
+  return sums / tf.expand_dims(counts, 1)
 
 
 def mini_batch_change(
@@ -51,7 +49,8 @@ def mini_batch_change(
   # A center of the second copy may have N = n = 0. Its change is 0 / 1.
   total = tf.maximum(tf.cast(old_counts + counts, centers.dtype), 1)
   counts = tf.cast(counts, centers.dtype)
-  return (sums - counts[:, tf.newaxis] * centers) / total[:, tf.newaxis]
+  change = sums - tf.expand_dims(counts, 1) * centers
+  return change / tf.expand_dims(total, 1)
 
 
 def apply_full_batch(
@@ -59,7 +58,7 @@ def apply_full_batch(
     sums: tf.Tensor,
     counts: tf.Tensor,
     normalize: bool,
-    after: List[tf.Operation],
+    after: list[tf.Operation],
 ) -> tf.Operation:
   """Moves every center to the mean of its points.
 
@@ -85,7 +84,7 @@ def apply_mini_batch(
     centers: tf.Tensor,
     sums: tf.Tensor,
     counts: tf.Tensor,
-    after: List[tf.Operation],
+    after: list[tf.Operation],
 ) -> tf.Operation:
   """Moves centers by the mini-batch rule and counts their points.
 
@@ -107,7 +106,7 @@ def apply_mini_batch(
       if state.clusters_updated is None
       else state.clusters_updated
   )
-  change = mini_batch_change(centers, state.counts.read_value(), sums, counts)
+  change = mini_batch_change(centers, state.counts.value(), sums, counts)
   with tf.control_dependencies(after + [change]):
     return tf.group(
         moving.assign_add(change, read_value=False),
@@ -132,17 +131,17 @@ def finish_iteration_if_due(
   """
 
   def finish():
-    centers = state.clusters_updated.read_value()
+    centers = state.clusters_updated.value()
     if normalize:
       centers = distances.l2_normalize(centers)
     return tf.group(
         state.clusters.assign(centers, read_value=False),
         state.counts.assign(
-            tf.zeros_like(state.counts.read_value()), read_value=False
+            tf.zeros_like(state.counts.value()), read_value=False
         ),
         state.update_in_steps.assign(steps_per_iteration, read_value=False),
     )
 
   return tf.cond(
-      state.update_in_steps.read_value() <= 0, finish, tf.no_op
+      state.update_in_steps.value() <= 0, finish, tf.no_op
   )

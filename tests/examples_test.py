@@ -1,0 +1,48 @@
+# Copyright 2026 The kmeans_estimator Authors.
+# SPDX-License-Identifier: Apache-2.0
+"""Runs the first examples that a user meets."""
+
+import os
+import re
+
+from absl.testing import absltest
+import numpy as np
+import tensorflow as tf
+
+from tests import running
+from tests import testing
+
+
+def scores(output: str) -> list:
+  return [float(number) for number in re.findall(r'score:? ([\d.e+]+)', output)]
+
+
+class ExamplesTest(absltest.TestCase):
+
+  def test_quickstart(self):
+    folder = testing.temporary_folder(self)
+    script = os.path.join(running.ROOT, 'examples', 'quickstart.py')
+    result = running.run(script, cwd=folder)
+    self.assertEqual(result.status, 0, result.err)
+    self.assertLen(scores(result.out), 6)
+    self.assertLess(scores(result.out)[-1], scores(result.out)[0])
+    png = tf.io.read_file(os.path.join(folder, 'quickstart.png'))
+    image = tf.image.decode_png(png).numpy().astype(float)
+    self.assertEqual(image.shape, (427, 1280, 3))
+    original, drawn = image[:, :640], image[:, 640:]
+    self.assertLen(np.unique(drawn.reshape(-1, 3), axis=0), 16)
+    # One grey for all pixels is 86 away from them.
+    self.assertLess(np.sqrt(np.square(drawn - original).mean()), 20)
+
+  def test_program_in_readme(self):
+    with open(os.path.join(running.ROOT, 'README.md'), encoding='utf-8') as f:
+      program = re.search(r'```python\n(.*?)```', f.read(), re.DOTALL).group(1)
+    result = running.run('-c', program)
+    self.assertEqual(result.status, 0, result.err)
+    self.assertLen(scores(result.out), 10)
+    self.assertLess(scores(result.out)[-1], scores(result.out)[0])
+    self.assertEqual(result.out.count('is in cluster'), 5)
+
+
+if __name__ == '__main__':
+  absltest.main()

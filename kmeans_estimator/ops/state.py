@@ -36,6 +36,8 @@ class State(NamedTuple):
 
 
 def _variable(initial_value, name, shape=None):
+  # Called by TensorFlow, a function leaves the loop or function that the graph
+  # may be built in; a tensor could not.
   return tf.compat.v1.Variable(
       initial_value,
       name=name,
@@ -68,23 +70,28 @@ def training_state(
 
   def centers(name):
     return _variable(
-        tf.zeros([0, dimensions or 0], dtype), name, [None, dimensions]
+        lambda: tf.zeros([0, dimensions or 0], dtype), name, [None, dimensions]
     )
 
   clusters = centers(CLUSTERS_VAR_NAME)
-  initialized = _variable(False, INITIALIZED_VAR_NAME)
+  initialized = _variable(lambda: False, INITIALIZED_VAR_NAME)
   if steps_per_iteration is None:
     return State(clusters, initialized)
   if steps_per_iteration == 1:
-    counts = _variable(tf.ones([num_clusters], tf.int64), COUNTS_VAR_NAME)
+    counts = _variable(
+        lambda: tf.ones([num_clusters], tf.int64), COUNTS_VAR_NAME
+    )
     return State(clusters, initialized, counts)
   return State(
       clusters,
       initialized,
-      counts=_variable(tf.zeros([num_clusters], tf.int64), COUNTS_VAR_NAME),
+      counts=_variable(
+          lambda: tf.zeros([num_clusters], tf.int64), COUNTS_VAR_NAME
+      ),
       clusters_updated=centers(CLUSTERS_UPDATED_VAR_NAME),
       update_in_steps=_variable(
-          tf.constant(steps_per_iteration, tf.int64), UPDATE_IN_STEPS_VAR_NAME
+          lambda: tf.constant(steps_per_iteration, tf.int64),
+          UPDATE_IN_STEPS_VAR_NAME,
       ),
   )
 
@@ -106,13 +113,15 @@ def inference_state(
   """
   if dimensions is None:
     clusters = _variable(
-        tf.zeros([num_clusters, 0], dtype), CLUSTERS_VAR_NAME, [None, None]
+        lambda: tf.zeros([num_clusters, 0], dtype),
+        CLUSTERS_VAR_NAME,
+        [None, None],
     )
   else:
     clusters = _variable(
-        tf.zeros([num_clusters, dimensions], dtype), CLUSTERS_VAR_NAME
+        lambda: tf.zeros([num_clusters, dimensions], dtype), CLUSTERS_VAR_NAME
     )
-  return State(clusters, _variable(False, INITIALIZED_VAR_NAME))
+  return State(clusters, _variable(lambda: False, INITIALIZED_VAR_NAME))
 
 
 def read_centers(

@@ -358,11 +358,11 @@ class KMeans:
     if own_choice and parameters.distance_metric == COSINE_DISTANCE:
       new = distances.l2_normalize(new)
     all_chosen = tf.concat([chosen, new], axis=0)
-    writes = [state.clusters.assign(all_chosen, read_value=False)]
+    writes = [state_lib.grow(state.clusters, all_chosen)]
     if state.clusters_updated is not None:
       moving = tf.concat([rows(state.clusters_updated), new], axis=0)
       with tf.control_dependencies([moving]):
-        writes.append(state.clusters_updated.assign(moving, read_value=False))
+        writes.append(state_lib.grow(state.clusters_updated, moving))
     with tf.control_dependencies(writes):
       return state.initialized.assign(
           tf.equal(tf.shape(all_chosen)[0], parameters.num_clusters),

@@ -143,3 +143,18 @@ def read_centers(
   if variable.shape.is_fully_defined():
     return centers
   return tf.ensure_shape(centers, shape)
+
+
+def grow(variable: tf.Variable, value: tf.Tensor) -> tf.Operation:
+  """Assigns centers whose number may be another than that of the old ones.
+
+  Args:
+    variable: `State.clusters` or `State.clusters_updated` of training.
+    value: `[m, d]` of the variable's dtype.
+
+  Returns:
+    The op that does it.
+  """
+  # XLA, which a session may be told to use wherever it can, keeps shapes.
+  with tf.xla.experimental.jit_scope(compile_ops=False):
+    return variable.assign(value, read_value=False)

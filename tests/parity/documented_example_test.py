@@ -15,15 +15,21 @@ ESTIMATORS = kmeans_estimator.KMeans, testing.ReferenceKMeans
 NUM_POINTS, NUM_CLUSTERS, ROUNDS = 100, 5, 10
 
 
+def one_epoch(points):
+  """An `input_fn` as the documentation has it: all points, and then no more."""
+
+  def features():
+    every_point = tf.constant(points, tf.float32)
+    return tf.compat.v1.train.limit_epochs(every_point, num_epochs=1)
+
+  return features
+
+
 class DocumentedExampleTest(parameterized.TestCase):
 
   def test_ten_rounds(self):
     points = np.random.RandomState(0).uniform(0, 1000, [NUM_POINTS, 2])
-
-    def input_fn():
-      return tf.compat.v1.train.limit_epochs(
-          tf.convert_to_tensor(points, dtype=tf.float32), num_epochs=1
-      )
+    input_fn = one_epoch(points)
 
     # As documented but for the seed: all ten rounds would be the same minimum
     # if the draw happened to be one.
@@ -44,11 +50,7 @@ class DocumentedExampleTest(parameterized.TestCase):
 
   def test_rounds_are_those_of_the_reference(self):
     points = np.random.RandomState(1).uniform(0, 1000, [NUM_POINTS, 2])
-
-    def input_fn():
-      return tf.compat.v1.train.limit_epochs(
-          tf.convert_to_tensor(points, dtype=tf.float32), num_epochs=1
-      )
+    input_fn = one_epoch(points)
 
     rounds = []
     for kmeans_class in ESTIMATORS:

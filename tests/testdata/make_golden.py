@@ -17,7 +17,6 @@ import tempfile
 
 import numpy as np
 import tensorflow as tf
-
 from tensorflow.python.ops import clustering_ops  # pylint: disable=g-direct-tensorflow-import
 
 K, D = 4, 3
@@ -68,12 +67,15 @@ def write_trained(folder, arguments, steps, batches, points):
     kmeans = tf.compat.v1.estimator.experimental.KMeans(
         K, model_dir, initial_clusters=batches[0, :K], **arguments
     )
-    # The reference counts a step even if its input has ended, hence `steps`.
+    # Up to the end of the input it would count one step more than it made.
     kmeans.train(
         lambda: tf.data.Dataset.from_tensor_slices(batches), steps=steps
     )
     copy_checkpoint(kmeans.latest_checkpoint(), folder)
-    ask = lambda: tf.data.Dataset.from_tensors(points)
+
+    def ask():
+      return tf.data.Dataset.from_tensors(points)
+
     answers = list(kmeans.predict(ask))
     score = kmeans.score(ask)
   write_arguments(folder, arguments)

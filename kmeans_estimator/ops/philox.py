@@ -48,14 +48,17 @@ def words(
   """
   ahead = position % _WORDS_PER_BLOCK
   at_block = isinstance(ahead, int) and ahead == 0
+  # Drawn as int32: no GPU kernel gathers uint32.
   found = tf.raw_ops.StatelessRandomUniformFullIntV2(
       shape=[count if at_block else count + _WORDS_PER_BLOCK - 1],
       key=_two_complement(seed),
       counter=_two_complement(position // _WORDS_PER_BLOCK, stream),
       alg=_PHILOX,
-      dtype=tf.uint32,
+      dtype=tf.int32,
   )
-  return found if at_block else tf.gather(found, ahead + tf.range(count))
+  if not at_block:
+    found = tf.gather(found, ahead + tf.range(count))
+  return tf.bitcast(found, tf.uint32)
 
 
 def unit_floats(words: tf.Tensor, dtype: tf.DType = tf.float32) -> tf.Tensor:  # pylint: disable=redefined-outer-name

@@ -272,7 +272,9 @@ def _chain_end(distances, uniforms):
   final = tf.logical_not(
       tf.reduce_any(tf.linalg.band_part(takes_over, -1, 0), axis=0)
   )
-  return tf.argmax(tf.concat([tf.cast(final, tf.int32), [1]], 0))
+  # In the floats' type: no GPU kernel searches integers.
+  final = tf.cast(final, distances.dtype)
+  return tf.argmax(tf.pad(final, [[0, 1]], constant_values=1))
 
 
 def kmc2_chain_initialization(distances: tf.Tensor, seed: Integer) -> tf.Tensor:

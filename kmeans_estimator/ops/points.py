@@ -86,17 +86,20 @@ def assert_finite(
   columns = _places_of_non_finite(
       tf.reduce_sum(tf.gather_nd(points, rows), axis=0)
   )
-  return tf.raw_ops.Assert(
-      condition=tf.math.is_finite(total),
-      data=[
-          'The batch holds NaN or Inf, or numbers so large that their squares '
-          'overflow (then no column is named). Rows, of at most five:',
-          rows,
-          'columns:',
-          columns,
-      ],
-      summarize=_MAX_NAMED,
-  )
+  condition = tf.math.is_finite(total)
+  # Only a host takes text, also where all else is told to be elsewhere.
+  with tf.device('/CPU:0'):
+    return tf.raw_ops.Assert(
+        condition=condition,
+        data=[
+            'The batch holds NaN or Inf, or numbers so large that their squares'
+            ' overflow (then no column is named). Rows, of at most five:',
+            rows,
+            'columns:',
+            columns,
+        ],
+        summarize=_MAX_NAMED,
+    )
 
 
 def _places_of_non_finite(vector):

@@ -69,7 +69,9 @@ def _require(condition, message):
   """Fails with the parts of `message`, when the graph is built if it can be."""
   known = tf.get_static_value(condition)
   if known is None:
-    return [tf.debugging.Assert(condition, message)]
+    # Only a host takes text, also where all else is told to be elsewhere.
+    with tf.device('/CPU:0'):
+      return [tf.raw_ops.Assert(condition=condition, data=message)]
   if not known:
     raise tf.errors.InvalidArgumentError(
         None, None, ' '.join(str(tf.get_static_value(part)) for part in message)

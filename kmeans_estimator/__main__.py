@@ -49,13 +49,17 @@ def _run(source, path):
     sys.path[0] = folder
   path = os.path.abspath(path)
   module = types.ModuleType('__main__')
-  module.__file__ = path
-  module.__builtins__ = builtins
-  module.__loader__ = importlib.machinery.SourceFileLoader('__main__', path)
+  vars(module).update(
+      __annotations__={},
+      __builtins__=builtins,
+      __cached__=None,
+      __file__=path,
+      __loader__=importlib.machinery.SourceFileLoader('__main__', path),
+  )
   sys.modules['__main__'] = module
   builtins.__import__ = _Import(source, folder)
   try:
-    exec(compile(source, path, 'exec', dont_inherit=True), vars(module))  # pylint: disable=exec-used
+    exec(compile(source, path, 'exec', dont_inherit=True), vars(module))
   except BaseException:
     sys.excepthook = _HideOwnFrames(sys.excepthook)
     raise
@@ -71,7 +75,7 @@ class _Import:
     self._prepared = False
     self._as_tensorflow_1 = False
 
-  def __call__(self, name, globals=None, locals=None, fromlist=(), level=0):  # pylint: disable=redefined-builtin
+  def __call__(self, name, globals=None, locals=None, fromlist=(), level=0):
     if name.partition('.')[0] == 'tensorflow' and not (level or self._prepared):
       self._prepared = True
       self._as_tensorflow_1 = _prepare_tensorflow(self._source)
@@ -97,9 +101,10 @@ class _Import:
 
 def _prepare_tensorflow(source):
   """Prepares TensorFlow for a script; returns whether it gets TensorFlow 1."""
-  import tensorflow as tf  # pylint: disable=g-import-not-at-top
+  import tensorflow as tf
 
-  from kmeans_estimator import estimator, factorization  # pylint: disable=g-import-not-at-top
+  from kmeans_estimator import estimator
+  from kmeans_estimator import factorization
 
   estimator.restore_tf_estimator()
   contrib = types.ModuleType(_CONTRIB[0])
@@ -109,9 +114,8 @@ def _prepare_tensorflow(source):
   v1 = tf.compat.v1
   v1.contrib = contrib
 
-  if not any(
-      _has(v1, name) and not _has(tf, name) for name in _tensorflow_names(source)
-  ):
+  names = _tensorflow_names(source)
+  if not any(_has(v1, name) and not _has(tf, name) for name in names):
     return False
   verbosity = v1.logging.get_verbosity()
   v1.logging.set_verbosity(v1.logging.ERROR)

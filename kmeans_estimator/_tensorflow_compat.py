@@ -173,7 +173,7 @@ def _estimator_release(version):
 
 
 def _supply_export_names():
-  from tensorflow.python.util import tf_export  # pylint: disable=g-import-not-at-top
+  from tensorflow.python.util import tf_export
 
   if hasattr(tf_export, 'ESTIMATOR_API_NAME'):
     return
@@ -194,8 +194,8 @@ def _supply_float_format():
   It passes `float_format` to protobuf, and does not keep pip from installing
   protobuf 7, which has no such argument.
   """
-  from google.protobuf import text_format  # pylint: disable=g-import-not-at-top
-  from tensorflow.python.framework import graph_io  # pylint: disable=g-import-not-at-top
+  from google.protobuf import text_format
+  from tensorflow.python.framework import graph_io
 
   has = inspect.signature(text_format.MessageToString).parameters
   if 'float_format' in has or _release(tf.__version__) > (2, 20):
@@ -220,7 +220,7 @@ def _init_run_config(config, tf_config):
   _take_from_experimental_distribute(config, 'train_distribute')
   _take_from_experimental_distribute(config, 'eval_distribute')
   cluster = tf.train.ClusterSpec(tf_config.get('cluster', {}))
-  remote = getattr(config._experimental_distribute, 'remote_cluster', None)  # pylint: disable=protected-access
+  remote = getattr(config._experimental_distribute, 'remote_cluster', None)
 
   mode = None
   if config.train_distribute and remote:
@@ -233,7 +233,7 @@ def _init_run_config(config, tf_config):
   elif config.train_distribute and cluster and 'master' not in cluster.jobs:
     mode = _coordinator().CoordinatorMode.INDEPENDENT_WORKER
 
-  # pylint: disable=protected-access
+
   config._distribute_coordinator_mode = mode
   if mode is None:
     config._init_distributed_setting_from_environment_var(tf_config)
@@ -243,12 +243,11 @@ def _init_run_config(config, tf_config):
     config._init_distributed_setting_from_environment_var({})
     config._cluster_spec = cluster
     tf.compat.v1.logging.info('Using the distribute coordinator: %s.', mode)
-  # pylint: enable=protected-access
 
 
 def _take_from_experimental_distribute(config, name):
   """Moves a strategy from `experimental_distribute` to where it is used."""
-  given = getattr(config._experimental_distribute, name, None)  # pylint: disable=protected-access
+  given = getattr(config._experimental_distribute, name, None)
   if not given:
     return
   if getattr(config, name):
@@ -272,7 +271,8 @@ def _should_run_distribute_coordinator(config):
 
 def _train_and_evaluate(estimator, train_spec, eval_spec, executor_cls):
   """Runs `tf.estimator.train_and_evaluate` as a task of a cluster."""
-  mode = _mode_of(estimator.config)
+  config = estimator._config
+  mode = _mode_of(config)
   standalone = mode == _coordinator().CoordinatorMode.STANDALONE_CLIENT
 
   def train(strategy):
@@ -287,17 +287,17 @@ def _train_and_evaluate(estimator, train_spec, eval_spec, executor_cls):
   def evaluate(strategy):
     local, _ = _estimator_of_task(estimator, 'eval', strategy)
     executor = executor_cls(local, train_spec, eval_spec)
-    executor._start_continuous_evaluation()  # pylint: disable=protected-access
+    executor._start_continuous_evaluation()
 
   _coordinator().run_distribute_coordinator(
       train,
-      estimator.config.train_distribute,
+      config.train_distribute,
       evaluate,
-      estimator.config.eval_distribute,
+      config.eval_distribute,
       mode=mode,
       # An independent worker reads the cluster from TF_CONFIG.
-      cluster_spec=estimator.config.cluster_spec if standalone else None,
-      session_config=estimator.config.session_config,
+      cluster_spec=config.cluster_spec if standalone else None,
+      session_config=config.session_config,
   )
 
 
@@ -318,9 +318,9 @@ def _estimator_evaluate(estimator, evaluate_distributed_fn, hooks):
 
 def _run_from_client(estimator, job, run, hooks):
   """Runs one method of an estimator as the only client of a remote cluster."""
-  from tensorflow.python.distribute import multi_worker_util  # pylint: disable=g-import-not-at-top
+  from tensorflow.python.distribute import multi_worker_util
 
-  config = estimator.config
+  config = estimator._config
   method = {'train': 'train', 'eval': 'evaluate'}[job]
   strategy = getattr(config, f'{job}_distribute')
   if _mode_of(config) != _coordinator().CoordinatorMode.STANDALONE_CLIENT:
@@ -353,7 +353,7 @@ def _run_from_client(estimator, job, run, hooks):
   return _coordinator().run_distribute_coordinator(
       run_task,
       strategy,
-      mode=config._distribute_coordinator_mode,  # pylint: disable=protected-access
+      mode=config._distribute_coordinator_mode,
       cluster_spec=cluster,
       session_config=config.session_config,
   )
@@ -367,22 +367,27 @@ def _estimator_of_task(estimator, job, strategy):
     job: 'train' or 'eval'.
     strategy: the strategy as the coordinator configured it for this task.
   """
-  from tensorflow.python.distribute import distribute_coordinator_context  # pylint: disable=g-import-not-at-top
+  from tensorflow.python.distribute import distribute_coordinator_context
 
   context = distribute_coordinator_context.get_current_worker_context()
   local = copy.deepcopy(estimator)
   setattr(local, f'_{job}_distribution', strategy)
-  config = local.config
+  # The attribute `config` is a copy.
+  config = local._config
   setattr(config, f'_{job}_distribute', strategy)
   # Without a mode, train and evaluate do not enter the coordinator again.
-  config._distribute_coordinator_mode = None  # pylint: disable=protected-access
-  for name, value in _role(context).items():
-    setattr(config, '_' + name, value)
+  config._distribute_coordinator_mode = None
+  _adopt_role(config, context)
   return local, context
 
 
+def _adopt_role(config, context):
+  """Makes a `RunConfig` that of the task which a worker context describes."""
+  for name, value in _role(context).items():
+    setattr(config, '_' + name, value)
+
+
 def _role(context):
-  """What `RunConfig` says of the task that a worker context describes."""
   cluster = context.cluster_spec
   role = dict(
       service=None,
@@ -439,7 +444,7 @@ def _mode_of(config):
 
 
 def _coordinator():
-  from tensorflow.python.distribute import distribute_coordinator  # pylint: disable=g-import-not-at-top
+  from tensorflow.python.distribute import distribute_coordinator
 
   return distribute_coordinator
 
@@ -506,7 +511,7 @@ class _NoGracefulShutdown(tf.compat.v1.train.SessionRunHook):
 def _gone(name):
   """Returns a class that cannot be made, in place of something removed."""
 
-  def __init__(self, *unused_args, **unused_kwargs):  # pylint: disable=invalid-name
+  def __init__(self, *unused_args, **unused_kwargs):
     raise NotImplementedError(f'TensorFlow {tf.__version__} removed {name}.')
 
   return type(name.rpartition('.')[2], (), {'__init__': __init__})

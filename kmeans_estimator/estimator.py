@@ -37,7 +37,7 @@ def restore_tf_estimator() -> None:
 
 def _kmeans_clustering():
   # Not at the top: the class derives from this module's Estimator.
-  from kmeans_estimator import kmeans  # pylint: disable=g-import-not-at-top
+  from kmeans_estimator import kmeans
 
   return kmeans.KMeansClustering
 

@@ -43,7 +43,8 @@ def input_fn(customers, training):
 
 def main(unused_argv):
   feature_columns = [
-      tf.feature_column.numeric_column('visits', normalizer_fn=lambda x: x / 30),
+      tf.feature_column.numeric_column(
+          'visits', normalizer_fn=lambda x: x / 30),
       tf.feature_column.numeric_column('age', normalizer_fn=lambda x: x / 50),
       tf.feature_column.indicator_column(
           tf.feature_column.categorical_column_with_vocabulary_list(

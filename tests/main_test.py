@@ -1,0 +1,260 @@
+# Copyright 2026 The kmeans_estimator Authors.
+# SPDX-License-Identifier: Apache-2.0
+"""Tests of `python -m kmeans_estimator`."""
+
+import os
+import signal
+import textwrap
+
+from absl.testing import parameterized
+import tensorflow as tf
+
+from kmeans_estimator import __main__ as main_lib
+from tests import running
+
+_FACTS = """
+import sys, os
+print(sys.argv, sys.path[0], sorted(globals()))
+print(__name__, __file__, __doc__, __package__, __spec__, __builtins__)
+print(sys.modules['__main__'].__dict__ is globals())
+print(__loader__.name, __loader__.path)
+"""
+
+_CHAIN = """
+import json
+
+def parse(text):
+  try:
+    return json.loads(text)
+  except ValueError as error:
+    raise RuntimeError('no good') from error
+
+parse('{')
+"""
+
+
+class LikePythonTest(tf.test.TestCase, parameterized.TestCase):
+
+  def _write(self, name, text):
+    path = os.path.join(self.get_temp_dir(), name)
+    os.makedirs(os.path.dirname(path), exist_ok=True)
+    with open(path, 'w', encoding='utf-8') as f:
+      f.write(textwrap.dedent(text))
+    return path
+
+  @parameterized.named_parameters(
+      ('facts', _FACTS),
+      ('exit_status', 'import sys; sys.exit(3)'),
+      ('exit_message', 'import sys; print(1); sys.exit("no data")'),
+      ('exception', 'def f():\n  return 1 / 0\n\nprint("on")\nf()'),
+      ('chained_exceptions', _CHAIN),
+      ('missing_module', 'import json\nimport no_such_module'),
+      ('failing_module', 'import broken_module'),
+      ('missing_name', 'from json import no_such_name'),
+      ('python_2_print', 'x = 1\nprint x'),
+      ('python_2_range', 'for i in xrange(3): pass'),
+      ('interrupted', 'raise KeyboardInterrupt'),
+      ('excepthook', 'import sys, traceback\n'
+       'sys.excepthook = lambda *e: traceback.print_exception(*e, limit=1)\n'
+       'def f(): raise ValueError("mine")\nf()'),
+      ('module_beside', 'import beside; print(beside.answer, beside.__file__)'),
+      ('encoding', '# coding: latin-1\nprint(ascii("\u00fc"))'),
+  )
+  def test_script(self, source):
+    path = self._write('script.py', source)
+    self._write('beside.py', 'answer = 42')
+    self._write('broken_module.py', '"a" + 1')
+    command = [path, '--flag', 'a b']
+    expected = running.run(*command)
+    self.assertEqual(
+        running.run('-m', 'kmeans_estimator', *command), expected
+    )
+
+  def test_relative_path(self):
+    path = self._write('sub/script.py', _FACTS + '1 / 0')
+    folder = os.path.dirname(os.path.dirname(path))
+    expected = running.run('sub/script.py', cwd=folder)
+    self.assertIn(os.path.dirname(path), expected.out)
+    self.assertEqual(
+        running.run('-m', 'kmeans_estimator', 'sub/script.py', cwd=folder),
+        expected,
+    )
+
+  def test_symbolic_link(self):
+    path = self._write('sub/script.py', _FACTS + 'import beside')
+    self._write('sub/beside.py', '')
+    link = os.path.join(self.get_temp_dir(), 'link.py')
+    os.symlink(path, link)
+    expected = running.run(link)
+    self.assertEqual(expected.status, 0)
+    self.assertEqual(running.run('-m', 'kmeans_estimator', link), expected)
+
+  def test_missing_script(self):
+    path = os.path.join(self.get_temp_dir(), 'none.py')
+    expected = running.run(path)
+    self.assertEqual(expected.status, 2)
+    self.assertEqual(running.run('-m', 'kmeans_estimator', path), expected)
+
+  def test_without_script(self):
+    result = running.run('-m', 'kmeans_estimator')
+    self.assertEqual(result.status, 2)
+    self.assertEqual(
+        result.err, 'usage: python -m kmeans_estimator SCRIPT [ARGS...]\n'
+    )
+
+  def test_interrupt_ends_by_signal(self):
+    path = self._write('script.py', 'raise KeyboardInterrupt')
+    self.assertEqual(
+        running.run('-m', 'kmeans_estimator', path).status, -signal.SIGINT
+    )
+
+
+_AS_TENSORFLOW_1 = """
+import os
+import sys
+os.environ['TF_CPP_MIN_LOG_LEVEL'] = '3'
+assert 'tensorflow' not in sys.modules
+
+import tensorflow as tf
+import tensorflow.contrib.factorization as by_alias
+from tensorflow.contrib.factorization import KMeans, KMeansClustering
+from tensorflow.contrib import factorization
+import tensorflow.contrib.factorization
+import beside
+import kmeans_estimator
+
+assert tf is tf.compat.v1 or tf.__name__.endswith('compat.v1')
+assert tensorflow is tf
+assert by_alias is factorization is tf.contrib.factorization
+assert factorization is kmeans_estimator.factorization
+assert KMeans is kmeans_estimator.ops.clustering_ops.KMeans
+assert KMeansClustering is factorization.KMeansClustering
+assert tf.estimator.experimental.KMeans is kmeans_estimator.KMeans
+assert not tf.executing_eagerly()
+assert not tf.resource_variables_enabled()
+assert hasattr(tf.data.Dataset.range(3), 'make_one_shot_iterator')
+assert beside.tf is tf
+try:
+  tf.contrib.layers
+except AttributeError as error:
+  assert 'tensorflow.contrib' in str(error)
+import tensorflow.compat.v2 as tf2
+assert not hasattr(tf2.train, 'limit_epochs')
+
+points = tf.placeholder(tf.float32, [None, 2])
+*_, distances, initialized, init_op, training_op = KMeans(
+    points, 2, use_mini_batch=False).training_graph()
+with tf.Session() as session:
+  session.run(tf.global_variables_initializer())
+  feed = {points: [[0, 0], [0, 1], [9, 9], [9, 8]]}
+  while not session.run(initialized):
+    session.run(init_op, feed)
+  for _ in range(9):
+    session.run(training_op, feed)
+  print(*sorted(session.run(tf.global_variables()[0]).round(2).tolist()))
+"""
+
+_AS_TENSORFLOW_2 = """
+import tensorflow as tf
+import tensorflow.compat.v1 as tf1
+import kmeans_estimator
+
+assert tf.executing_eagerly()
+assert not hasattr(tf, 'placeholder') and not hasattr(tf, 'contrib')
+assert not hasattr(tf.train, 'limit_epochs')
+assert tf.estimator.experimental.KMeans is kmeans_estimator.KMeans
+assert tf1.estimator.experimental.KMeans is kmeans_estimator.KMeans
+
+def input_fn():
+  return tf1.train.limit_epochs(tf.constant([[0., 0.], [0., 2.]]), num_epochs=1)
+
+iterator = tf1.data.make_one_shot_iterator(tf.data.Dataset.range(3))
+kmeans = tf1.estimator.experimental.KMeans(1, use_mini_batch=False)
+kmeans.train(input_fn)  # Chooses a point.
+kmeans.train(input_fn)
+print(tf.constant(kmeans.cluster_centers()).numpy().round(2).tolist())
+"""
+
+
+class WithTensorFlowTest(tf.test.TestCase):
+
+  def _run(self, source, **others):
+    for name, text in {'script': source, **others}.items():
+      path = os.path.join(self.get_temp_dir(), name + '.py')
+      with open(path, 'w', encoding='utf-8') as f:
+        f.write(text)
+    return running.run(
+        '-m',
+        'kmeans_estimator',
+        os.path.join(self.get_temp_dir(), 'script.py'),
+        TF_CPP_MIN_LOG_LEVEL='3',
+    )
+
+  def test_script_for_tensorflow_1(self):
+    result = self._run(_AS_TENSORFLOW_1, beside='import tensorflow as tf')
+    self.assertEqual(result.status, 0, result.err)
+    self.assertEqual(result.out, '[0.0, 0.5] [9.0, 8.5]\n')
+
+  def test_script_for_tensorflow_2(self):
+    result = self._run(_AS_TENSORFLOW_2)
+    self.assertEqual(result.status, 0, result.err)
+    self.assertEqual(result.out, '[[0.0, 1.0]]\n')
+
+  def test_traceback_through_tensorflow(self):
+    result = self._run(
+        'import tensorflow as tf\n'
+        'from tensorflow.contrib import layers\n'
+    )
+    self.assertEqual(result.status, 1)
+    start = result.err.index('Traceback')
+    self.assertEqual(
+        result.err[start:].splitlines()[:3],
+        [
+            'Traceback (most recent call last):',
+            f'  File "{self.get_temp_dir()}/script.py", line 2, in <module>',
+            '    from tensorflow.contrib import layers',
+        ],
+    )
+    self.assertIn("cannot import name 'layers'", result.err)
+    self.assertNotIn('kmeans_estimator', result.err[start:])
+
+
+class TensorFlowNamesTest(parameterized.TestCase):
+
+  @parameterized.parameters(
+      ('import tensorflow as tf\ntf.train.limit_epochs(1)',
+       {'train', 'train.limit_epochs'}),
+      ('import tensorflow\ntensorflow.Session', {'Session'}),
+      ('from tensorflow import estimator as e\ne.inputs.numpy_input_fn',
+       {'estimator', 'estimator.inputs', 'estimator.inputs.numpy_input_fn'}),
+      ('from tensorflow.contrib.factorization import KMeans',
+       {'contrib.factorization.KMeans'}),
+      ('import tensorflow.compat.v1 as tf\ntf.Session',
+       {'compat.v1', 'compat.v1.Session'}),
+      ('def f(data):\n  return data.batch(2).make_one_shot_iterator()',
+       {'data.Dataset.batch', 'data.Dataset.make_one_shot_iterator'}),
+      ('import tensorflow.compat.v1 as tf\n'
+       'tf.data.make_one_shot_iterator(x)',
+       {'compat.v1', 'compat.v1.data',
+        'compat.v1.data.make_one_shot_iterator'}),
+      ('import numpy as tf\ntf.Session()', set()),
+      ('from .tensorflow import Session', set()),
+  )
+  def test_names(self, source, expected):
+    self.assertEqual(main_lib._tensorflow_names(source), expected)
+
+  @parameterized.parameters(
+      ('Session', True, False),
+      ('train.limit_epochs', True, False),
+      ('data.Dataset.make_one_shot_iterator', True, False),
+      ('data.Dataset.from_tensors', True, True),
+      ('compat.v1.train.limit_epochs', True, True),
+      ('no_such_name', False, False),
+  )
+  def test_where_a_name_is(self, name, in_tensorflow_1, in_tensorflow_2):
+    self.assertEqual(main_lib._has(tf.compat.v1, name), in_tensorflow_1)
+    self.assertEqual(main_lib._has(tf, name), in_tensorflow_2)
+
+
+if __name__ == '__main__':
+  tf.test.main()

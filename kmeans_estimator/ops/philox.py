@@ -21,44 +21,48 @@ _MANTISSA_BITS = 23
 Integer = Union[int, tf.Tensor]
 
 
-def _two_complement(*values: Integer) -> tf.Tensor:
-  """64-bit integers of either sign as a vector of uint64."""
+def _unsigned(*values):
+  """64-bit integers of either sign, modulo 2**64, as a uint64 vector."""
   if all(isinstance(value, int) for value in values):
     return tf.constant([value % 2**64 for value in values], tf.uint64)
-  values = tf.stack([tf.cast(value, tf.int64) for value in values])
-  return tf.bitcast(values, tf.uint64)
+  values = [
+      tf.constant(value, tf.int64)
+      if isinstance(value, int)
+      else tf.cast(value, tf.int64)
+      for value in values
+  ]
+  return tf.bitcast(tf.stack(values), tf.uint64)
 
 
 def words(
     count: Integer,
     seed: Integer,
-    position: Integer = 0,
     stream: Integer = 0,
+    position: Integer = 0,
 ) -> tf.Tensor:
   """Words of a seed's random stream.
 
   Args:
     count: how many.
     seed: integer, or integer scalar tensor; of 64 bits.
-    position: how many words of the stream to pass over; not negative.
     stream: which of the seed's streams; 0 is the one that kernels draw from.
+    position: how many words of the stream to pass over; not negative.
 
   Returns:
     uint32 `[count]`.
   """
   ahead = position % _WORDS_PER_BLOCK
-  at_block = isinstance(ahead, int) and ahead == 0
-  # Drawn as int32: no GPU kernel gathers uint32.
+  at_block = isinstance(ahead, int) and not ahead
   found = tf.raw_ops.StatelessRandomUniformFullIntV2(
       shape=[count if at_block else count + _WORDS_PER_BLOCK - 1],
-      key=_two_complement(seed),
-      counter=_two_complement(position // _WORDS_PER_BLOCK, stream),
+      key=_unsigned(seed),
+      counter=_unsigned(position // _WORDS_PER_BLOCK, stream),
       alg=_PHILOX,
-      dtype=tf.int32,
+      dtype=tf.uint32,
   )
-  if not at_block:
-    found = tf.gather(found, ahead + tf.range(count))
-  return tf.bitcast(found, tf.uint32)
+  if at_block:
+    return found
+  return tf.slice(found, tf.reshape(ahead, [1]), [count])
 
 
 def unit_floats(words: tf.Tensor, dtype: tf.DType = tf.float32) -> tf.Tensor:  # pylint: disable=redefined-outer-name
@@ -82,12 +86,12 @@ def integers_below(words: tf.Tensor, limit: Integer) -> tf.Tensor:  # pylint: di
 
   Args:
     words: uint32 `[2 * count]`.
-    limit: integer or integer scalar tensor, from 1 to 2**31.
+    limit: integer or integer scalar tensor, at least 1.
 
   Returns:
     int64 `[count]`.
   """
-  pairs = tf.cast(tf.reshape(words, [-1, 2]), tf.int64)
-  limit = tf.cast(limit, tf.int64)
-  # (high * 2**32 + low) mod limit, with all products below 2**63.
-  return (pairs[:, 1] % limit * (2**32 % limit) + pairs[:, 0]) % limit
+  numbers = tf.bitcast(tf.reshape(words, [-1, 2]), tf.uint64)
+  if not isinstance(limit, int):
+    limit = tf.cast(limit, tf.uint64)
+  return tf.cast(numbers % limit, tf.int64)

@@ -60,69 +60,97 @@ def _static(value):
   return tf.cast(value, tf.int32) if known is None else int(known)
 
 
-def _num_rows(matrix):
-  rows = tf.compat.dimension_value(matrix.shape[0])
-  return tf.shape(matrix)[0] if rows is None else rows
-
-
-def _require(condition, message):
-  """Fails with the parts of `message`, when the graph is built if it can be."""
-  known = tf.get_static_value(condition)
-  if known is None:
-    # Only a host takes text, also where all else is told to be elsewhere.
-    with tf.device('/CPU:0'):
-      return [tf.raw_ops.Assert(condition=condition, data=message)]
-  if not known:
-    raise tf.errors.InvalidArgumentError(
-        None, None, ' '.join(str(tf.get_static_value(part)) for part in message)
-    )
-  return []
-
-
-def _require_rows(num_to_sample, num_points):
-  return _require(
-      tf.logical_and(num_to_sample > 0, num_to_sample <= num_points),
-      [
-          'k-means++ takes all its centers from one batch: their number must '
-          'be at least 1 and at most the number of points, got this number of '
-          'centers:',
-          num_to_sample,
-          'and of points:',
-          num_points,
-      ],
+def _int64(value):
+  return (
+      tf.constant(value, tf.int64)
+      if isinstance(value, int)
+      else tf.cast(value, tf.int64)
   )
 
 
-def _with_checks(checks, tensor):
-  if not checks:
-    return tensor
-  with tf.control_dependencies(checks):
-    return tf.identity(tensor)
+def _minimum(x, y):
+  known = isinstance(x, int) and isinstance(y, int)
+  return min(x, y) if known else tf.minimum(x, y)
+
+
+def _num_rows(tensor):
+  rows = tensor.shape[0]
+  return tf.shape(tensor)[0] if rows is None else rows
+
+
+def _checked(tensor, condition, *message):
+  """A tensor that is there only if a condition holds.
+
+  Args:
+    tensor: what to pass on.
+    condition: bool, or bool scalar tensor.
+    *message: strings and integers or integer scalar tensors.
+
+  Returns:
+    `tensor`. Evaluating it fails unless `condition` holds.
+
+  Raises:
+    InvalidArgumentError: already now, if the condition is a Python value.
+  """
+  if isinstance(condition, tf.Tensor):
+    check = tf.raw_ops.Assert(condition=condition, data=message)
+    with tf.control_dependencies([check] if check is not None else []):
+      return tf.identity(tensor)
+  if not condition:
+    raise tf.errors.InvalidArgumentError(
+        None, None, ' '.join(str(part) for part in message)
+    )
+  return tensor
+
+
+def _with_rows_for(num_to_sample, points):
+  """`points`, checked to be enough for k-means++."""
+  num_points = _num_rows(points)
+  known = isinstance(num_to_sample, int) and isinstance(num_points, int)
+  return _checked(
+      points,
+      0 < num_to_sample <= num_points
+      if known
+      else tf.logical_and(num_to_sample > 0, num_to_sample <= num_points),
+      'k-means++ takes all centers from one batch of points, which must hold '
+      'at least as many as there are centers to choose, and that is at least '
+      '1. Centers to choose:',
+      num_to_sample,
+      'points:',
+      num_points,
+  )
 
 
 def _centered(points):
-  """Points around the origin, and half of their squared norms.
+  """Points around the origin `[n, d]`, and half their squared norms `[n, 1]`.
 
   The origin is the median of a few rows in each column. It is near most points
   wherever they are, a few outliers do not move it, and integers stay integers.
   """
-  last = _num_rows(points) - 1
   rows = tf.gather(
-      points, tf.range(_ORIGIN_ROWS) * last // (_ORIGIN_ROWS - 1)
+      points,
+      np.arange(_ORIGIN_ROWS) * (_num_rows(points) - 1) // (_ORIGIN_ROWS - 1),
   )
   upper_half = tf.math.top_k(tf.transpose(rows), _ORIGIN_ROWS // 2 + 1).values
-  points -= upper_half[:, -1]
-  return points, tf.reduce_sum(tf.square(points), axis=1) / 2
+  points -= tf.reduce_min(upper_half, axis=1)
+  return points, tf.reduce_sum(tf.square(points), axis=1, keepdims=True) * 0.5
 
 
-def _half_squared_distances(rows, rows_half_norms, points, half_norms):
-  """`[r, n]` from the expanded square, for points near the origin."""
+def _half_squared_distances(rows, row_half_norms, points, half_norms):
+  """`[r, n]` from the expanded square, for points around the origin.
+
+  Args:
+    rows: `[r, d]`.
+    row_half_norms: `[r, 1]`, half the squared norms of `rows`.
+    points: `[n, d]`.
+    half_norms: `[1, n]`, half the squared norms of `points`.
+  """
   products = tf.matmul(rows, points, transpose_b=True)
-  return tf.maximum(half_norms - products + rows_half_norms[:, tf.newaxis], 0)
+  return tf.maximum((half_norms - products) + row_half_norms, 0)
 
 
 def _num_candidates(num_to_sample, num_retries):
-  """Points that are weighed for each center."""
+  """How many points are weighed for each center."""
   if isinstance(num_retries, int) and num_retries >= 0:
     return 1 + num_retries
   if isinstance(num_to_sample, int):
@@ -137,77 +165,81 @@ def _num_candidates(num_to_sample, num_retries):
 
 
 def _kmeans_plus_plus(points, num_to_sample, seed, num_retries, stream=0):
-  """`[num_to_sample]` indices of the rows that k-means++ chooses."""
+  """int64 `[num_to_sample]`, the rows that k-means++ chooses."""
   num_points = _num_rows(points)
   candidates = _num_candidates(num_to_sample, num_retries)
-  points, half_norms = _centered(points)
+  points, row_half_norms = _centered(points)
+  half_norms = tf.reshape(row_half_norms, [1, num_points])
+  # Scalars are kept as [1, 1], which goes with columns and rows alike.
+  all_draws = tf.reshape(_int64(candidates), [1, 1])
+  num_to_sample = _int64(num_to_sample)
+  last = _int64(num_points - 1)
 
   def body(found, position, draws_left, pick, nearest, chosen):
-    words = philox.words(2 * candidates, seed, position, stream)
-    cumulated = tf.cumsum(nearest)
-    total = cumulated[-1]
-    # Nothing is known before the first center, nor once all points lie on
-    # chosen ones: then all points are as likely.
-    weighted = tf.logical_and(total > 0, total < np.inf)
-    levels = total * philox.unit_floats(words[:candidates], points.dtype)
+    words = philox.words(2 * candidates, seed, stream, position)
+    cumulated = tf.cumsum(nearest, axis=1)
+    total = tf.slice(cumulated, [0, num_points - 1], [1, 1])
+    # Not so before the first center, and once all points lie on centers. Then
+    # all rows are as likely.
+    weighted = tf.math.is_finite(tf.math.log(total))
+    floats = philox.unit_floats(tf.slice(words, [0], [candidates]), total.dtype)
     by_weight = tf.raw_ops.UpperBound(
-        sorted_inputs=cumulated[tf.newaxis],
-        values=levels[tf.newaxis],
-        out_type=tf.int64,
-    )[0]
-    drawn = tf.minimum(
-        tf.where(
-            weighted, by_weight, philox.integers_below(words, num_points)
-        ),
-        tf.cast(num_points, tf.int64) - 1,
+        sorted_inputs=cumulated, values=total * floats, out_type=tf.int64
     )
-    # A draw of a row chosen before is repeated. Draws after the last one that
-    # is wanted are left in the stream.
-    fresh = tf.reduce_all(tf.not_equal(drawn[:, tf.newaxis], chosen), axis=1)
-    fresh_draws = tf.cast(fresh, tf.int32)
-    used = tf.cast(
-        tf.cumsum(fresh_draws, exclusive=True) < draws_left, tf.int32
-    )
-    position += tf.reduce_sum(used) * tf.where(weighted, 1, 2)
-    # The first fresh draws settle the pick; repeated ones only advance.
-    drawn = tf.where(tf.equal(draws_left, candidates), drawn, pick)
-    draws_left -= tf.reduce_sum(used * fresh_draws)
+    uniform = philox.integers_below(words, num_points)
+    drawn = tf.minimum(tf.where(weighted, by_weight, uniform), last)
+    drawn = tf.reshape(drawn, [candidates, 1])
+
+    # A draw of a row that was chosen before is repeated. Draws after the last
+    # one that is needed stay in the stream.
+    fresh = tf.reduce_all(tf.not_equal(drawn, chosen), axis=1, keepdims=True)
+    is_fresh = tf.cast(fresh, tf.int64)
+    used = tf.cast(tf.cumsum(is_fresh, exclusive=True) < draws_left, tf.int64)
+    words_per_draw = 2 - tf.cast(weighted, tf.int64)
+    position += tf.reduce_sum(used * words_per_draw)
+    # Repeated draws only advance the stream, for a pick that is made.
+    drawn = tf.where(tf.equal(draws_left, all_draws), drawn, pick)
+    draws_left -= tf.reduce_sum(used * is_fresh)
+    settled = tf.equal(draws_left, 0)
+
     closer = tf.minimum(
         nearest,
         _half_squared_distances(
-            tf.gather(points, drawn),
-            tf.gather(half_norms, drawn),
+            tf.gather_nd(points, drawn),
+            tf.gather_nd(row_half_norms, drawn),
             points,
             half_norms,
         ),
     )
-    best = tf.argmin(tf.where(fresh, tf.reduce_sum(closer, axis=1), np.inf))
-    pick = drawn[best]
+    potentials = tf.reduce_sum(closer, axis=1, keepdims=True)
+    best = tf.argmin(tf.where(fresh, potentials, np.inf))
+    pick = tf.gather(drawn, best)
     nearest = tf.tensor_scatter_nd_update(
-        closer[best], [[pick]], tf.zeros([1], points.dtype)
+        tf.gather(closer, best),
+        tf.pad(pick, [[0, 0], [1, 0]]),
+        tf.zeros([1], points.dtype),
     )
-    settled = tf.equal(draws_left, 0)
     chosen = tf.tensor_scatter_nd_update(
-        chosen, [[found]], [tf.where(settled, pick, -1)]
+        chosen, found, tf.reshape(tf.where(settled, pick, -1), [1])
     )
     return (
-        found + tf.cast(settled, tf.int32),
+        found + tf.cast(settled, tf.int64),
         position,
-        tf.where(settled, candidates, draws_left),
+        tf.where(settled, all_draws, draws_left),
         pick,
         nearest,
         chosen,
     )
 
   return tf.while_loop(
-      lambda found, *_: found < num_to_sample,
+      lambda found, *_: tf.squeeze(found) < num_to_sample,
       body,
       (
-          0,
-          0,
-          candidates,
-          tf.constant(-1, tf.int64),
-          tf.fill([num_points], tf.constant(np.inf, points.dtype)),
+          tf.constant([[0]], tf.int64),
+          tf.constant(0, tf.int64),
+          all_draws,
+          tf.constant([[-1]], tf.int64),
+          tf.fill([1, num_points], tf.constant(np.inf, points.dtype)),
           tf.fill([num_to_sample], tf.constant(-1, tf.int64)),
       ),
   )[-1]
@@ -244,9 +276,11 @@ def kmeans_plus_plus_initialization(
   """
   points = points_lib.as_points(points, 'points')
   num_to_sample = _static(num_to_sample)
-  points = _with_checks(_require_rows(num_to_sample, _num_rows(points)), points)
   rows = _kmeans_plus_plus(
-      points, num_to_sample, seed, _static(num_retries_per_sample)
+      _with_rows_for(num_to_sample, points),
+      num_to_sample,
+      seed,
+      _static(num_retries_per_sample),
   )
   return tf.gather(points, rows)
 
@@ -256,27 +290,23 @@ def _chain_end(distances, uniforms):
 
   The chain starts at candidate 0 and moves on to candidate i if
   `distances[i] > uniforms[i - 1] * distances[state]`. No move has to be made to
-  know its end: call a candidate final if no later one would take over from it.
-  If the chain passes a final candidate by, then from a state of at least its
-  distance, which is final too. So the chain ends at the first final one.
+  know its end. Call a candidate final if no later one would take over from it.
+  A chain that passes a final candidate by is in a state at least as far away
+  as that one, so in a final state too. The chain ends at the first final one.
 
   Args:
     distances: `[n]`, not negative.
-    uniforms: `[n - 1]`.
+    uniforms: `[n - 1]`, in [0, 1).
 
   Returns:
     int64 scalar.
   """
   # Row i - 1 and column j: whether candidate i would take over from j.
-  takes_over = distances[1:, tf.newaxis] > (
-      uniforms[:, tf.newaxis] * distances[:-1]
+  takes_over = tf.expand_dims(tf.slice(distances, [1], [-1]), 1) > (
+      tf.expand_dims(uniforms, 1) * distances
   )
-  final = tf.logical_not(
-      tf.reduce_any(tf.linalg.band_part(takes_over, -1, 0), axis=0)
-  )
-  # In the floats' type: no GPU kernel searches integers.
-  final = tf.cast(final, distances.dtype)
-  return tf.argmax(tf.pad(final, [[0, 1]], constant_values=1))
+  later = tf.linalg.band_part(takes_over, -1, 0)
+  return tf.argmin(tf.cast(tf.reduce_any(later, axis=0), tf.int32))
 
 
 def kmc2_chain_initialization(distances: tf.Tensor, seed: Integer) -> tf.Tensor:
@@ -287,8 +317,8 @@ def kmc2_chain_initialization(distances: tf.Tensor, seed: Integer) -> tf.Tensor:
   Bachem et al., "Approximate K-Means++ in Sublinear Time", 2016).
 
   Args:
-    distances: float `[n]`, n at least 1; squared distance of each candidate to
-      the nearest center so far, not negative.
+    distances: float `[n]`, n at least 1; the squared distance of each candidate
+      to the nearest center so far, not negative.
     seed: integer scalar. The same seed gives the same index, and the one that
       TensorFlow's CPU kernel gives.
 
@@ -308,17 +338,15 @@ def kmc2_chain_initialization(distances: tf.Tensor, seed: Integer) -> tf.Tensor:
         f'shape {distances.shape}.'
     )
   count = _num_rows(distances)
-  distances = _with_checks(
-      _require(count > 0, ['distances must hold at least one, got:', count]),
-      distances,
+  distances = _checked(
+      distances, count > 0, 'distances must hold at least 1 number, got', count
   )
-  count = _num_rows(distances)
-  if isinstance(count, int) and count <= _CHAIN_BLOCK:
-    words = philox.words(count - 1, seed)
+  moves = _num_rows(distances) - 1
+  if isinstance(moves, int) and moves <= _CHAIN_BLOCK:
+    words = philox.words(moves, seed)
     return _chain_end(distances, philox.unit_floats(words, distances.dtype))
 
   # Candidates at distance 0, which never take over, fill the last block.
-  moves = count - 1
   padding = -moves % _CHAIN_BLOCK
   words = philox.words(moves + padding, seed)
   uniforms = philox.unit_floats(words, distances.dtype)
@@ -326,11 +354,11 @@ def kmc2_chain_initialization(distances: tf.Tensor, seed: Integer) -> tf.Tensor:
 
   def body(start, state):
     block = start + tf.range(_CHAIN_BLOCK)
-    candidates = tf.concat([[state], tf.cast(block + 1, tf.int64)], 0)
+    candidates = tf.concat([[state], _int64(block) + 1], 0)
     end = _chain_end(
         tf.gather(distances, candidates), tf.gather(uniforms, block)
     )
-    return start + _CHAIN_BLOCK, candidates[end]
+    return start + _CHAIN_BLOCK, tf.gather(candidates, end)
 
   return tf.while_loop(
       lambda start, _: start < moves, body, (0, tf.constant(0, tf.int64))
@@ -340,7 +368,7 @@ def kmc2_chain_initialization(distances: tf.Tensor, seed: Integer) -> tf.Tensor:
 def random_rows(
     points: tf.Tensor, num: Integer, seed: Integer, stream: Integer = 0
 ) -> tf.Tensor:
-  """Distinct rows, all as likely.
+  """Distinct rows, any of them as likely.
 
   Args:
     points: `[n, d]`.
@@ -352,11 +380,8 @@ def random_rows(
     `[min(num, n), d]`, in the order of the points.
   """
   num_points = _num_rows(points)
-  if isinstance(num, int) and isinstance(num_points, int):
-    num = min(num, num_points)
-  else:
-    num = tf.minimum(num, num_points)
-  drawn = tf.math.top_k(philox.words(num_points, seed, 0, stream), num).indices
+  num = _minimum(num, num_points)
+  drawn = tf.math.top_k(philox.words(num_points, seed, stream), num).indices
   return tf.gather(points, tf.reverse(tf.math.top_k(drawn, num).values, [0]))
 
 
@@ -380,75 +405,85 @@ def kmc2(
     centers: `[selected, d]`, the centers chosen before.
     missing: integer scalar, how many centers to choose at most.
     chain_length: candidates for one center.
-    seed: integer scalar.
+    seed: integer scalar. The number of centers chosen before is the stream.
 
   Returns:
     `[m, d]`, the new centers, m between 1 and `missing`.
+
+  Raises:
+    InvalidArgumentError: there are no points.
   """
+  points = _checked(
+      points, _num_rows(points) > 0, 'k-MC2 needs a batch of at least 1 point.'
+  )
   num_points, selected = _num_rows(points), _num_rows(centers)
-  static = all(
-      isinstance(number, int) for number in (num_points, selected, missing)
-  )
-  smaller, larger = (min, max) if static else (tf.minimum, tf.maximum)
-  length = (
-      min(chain_length, num_points)
-      if isinstance(num_points, int)
-      else tf.minimum(chain_length, num_points)
-  )
-  new = smaller(larger(num_points // chain_length, 1), missing)
+  length = _minimum(chain_length, num_points)
+  num_new = _minimum(num_points // length, missing)
 
-  words = tf.reshape(
-      philox.words(new * (length + 1), seed, stream=selected), [new, length + 1]
+  words = philox.words(2 + num_new * (length - 1), seed, selected)
+  first = philox.integers_below(tf.slice(words, [0], [2]), num_points)
+  uniforms = tf.reshape(
+      philox.unit_floats(tf.slice(words, [2], [-1]), points.dtype),
+      [num_new, length - 1],
   )
-  uniforms = philox.unit_floats(words[:, 2:], points.dtype)
-  first = tf.gather(points, philox.integers_below(words[0, :2], num_points))
-  # Centers still to be chosen are stood in for by one that is chosen.
-  stand_in = tf.concat([centers, first], 0)[:1]
-  found = tf.concat([centers, tf.tile(stand_in, [new, 1])], 0)
+  # Until its slice's turn, a new center stands where one chosen before is, and
+  # so changes no distance to the nearest.
+  known = tf.concat([centers, tf.gather(points, first)], 0)
+  origin = tf.slice(known, [0, 0], [1, -1])
+  found = tf.concat([centers, tf.tile(origin, [num_new, 1])], 0)
 
-  def body(slice_index, found):
-    start = slice_index * length
-    rows = tf.gather(points, start + tf.range(length))
-    rows, centers = rows - stand_in, found - stand_in
+  def body(index, found):
+    rows = tf.gather(points, index * length + tf.range(length)) - origin
+    centers = found - origin
     distances = _half_squared_distances(
-        rows,
-        tf.reduce_sum(tf.square(rows), axis=1) / 2,
         centers,
-        tf.reduce_sum(tf.square(centers), axis=1) / 2,
+        tf.reduce_sum(tf.square(centers), axis=1, keepdims=True) * 0.5,
+        rows,
+        tf.reduce_sum(tf.square(rows), axis=1) * 0.5,
     )
     end = _chain_end(
-        tf.reduce_min(distances, axis=1), tf.gather(uniforms, slice_index)
+        tf.reduce_min(distances, axis=0), tf.gather(uniforms, index)
     )
-    found = tf.tensor_scatter_nd_update(
-        found,
-        [[selected + slice_index]],
-        tf.gather(rows, [end]) + stand_in,
+    row = tf.gather(points, [_int64(index * length) + end])
+    return index + 1, tf.tensor_scatter_nd_update(
+        found, [[selected + index]], row
     )
-    return slice_index + 1, found
 
-  begin = 1 - min(selected, 1) if static else 1 - tf.minimum(selected, 1)
-  _, found = tf.while_loop(
-      lambda slice_index, _: slice_index < new, body, (begin, found)
+  begin = (
+      int(selected == 0)
+      if isinstance(selected, int)
+      else tf.cast(tf.equal(selected, 0), tf.int32)
   )
-  return found[selected:]
+  _, found = tf.while_loop(
+      lambda index, _: index < num_new, body, (begin, found)
+  )
+  return tf.slice(found, [selected, 0], [-1, -1])
 
 
-def _given(centers, missing, points):
-  """Centers that a user gives, checked against the model.
-
-  Returns:
-    The centers in the points' dtype, and the checks they are to wait for.
-  """
-  centers = tf.convert_to_tensor(centers)
-  if centers.dtype != points.dtype:
-    centers = tf.cast(centers, points.dtype)
+def _given(value, points):
+  """Centers that a user gives, in the dtype of the points."""
+  if isinstance(value, np.ndarray):
+    centers = tf.constant(value.astype(points.dtype.as_numpy_dtype))
+  else:
+    centers = tf.cast(tf.convert_to_tensor(value), points.dtype)
+    centers = tf.debugging.check_numerics(
+        centers, 'initial_clusters must be finite'
+    )
   if not centers.shape.is_compatible_with([None, points.shape[1]]):
     raise ValueError(
         'initial_clusters must give centers of shape [number of centers, '
-        f'{points.shape[1]}] for inputs with {points.shape[1]} columns, got '
+        f'{points.shape[1]}], as inputs have {points.shape[1]} columns, got '
         f'shape {centers.shape}.'
     )
   return centers
+
+
+def _only_finite(points):
+  """`points`, checked for NaN and Inf."""
+  sums = tf.reduce_sum(points, axis=1)
+  check = points_lib.assert_finite(points, sums, tf.reduce_sum(sums))
+  with tf.control_dependencies([check]):
+    return tf.identity(points)
 
 
 def choose(
@@ -482,50 +517,47 @@ def choose(
 
   Raises:
     InvalidArgumentError: a batch that is looked at holds NaN or Inf, or has
-      too few rows for k-means++; given centers are too many.
+      too few rows for k-means++ or k-MC2; given centers are too many, or not
+      finite.
     ValueError: given centers have another number of columns than the batch.
   """
   del metric
   selected = _num_rows(centers)
   missing = _static(num_clusters) - selected
   if not isinstance(method, str) and not callable(method):
-    return _with_checks(
-        _require(
-            tf.equal(tf.shape(method)[0], missing),
-            ['initial_clusters must have as many rows as centers are missing:',
-             missing, 'got:', tf.shape(method)[0]],
-        ),
-        _given(method, missing, inputs[0]),
-    )
-  if method == RANDOM_INIT and len(inputs) > 1:
-    inputs = [tf.concat(inputs, 0)]
-  elif isinstance(method, str):
-    inputs = inputs[:1]
-  sums = [tf.reduce_sum(shard, axis=1) for shard in inputs]
-  inputs = [
-      _with_checks(
-          [points_lib.assert_finite(shard, total, tf.reduce_sum(total))], shard
-      )
-      for shard, total in zip(inputs, sums)
-  ]
-  if callable(method):
-    new = _given(
-        method(inputs, tf.convert_to_tensor(missing)), missing, inputs[0]
-    )
+    new = _given(method, inputs[0])
     rows = _num_rows(new)
-    return _with_checks(
-        _require(
-            rows <= missing,
-            ['initial_clusters must give at most this many centers:', missing,
-             'got:', rows],
-        ),
+    return _checked(
         new,
+        rows == missing
+        if isinstance(rows, int) and isinstance(missing, int)
+        else tf.equal(rows, missing),
+        'initial_clusters must have one row for each center that is still to '
+        'be chosen. Centers to choose:',
+        missing,
+        'rows:',
+        rows,
     )
-  points, seed = inputs[0], stream_seed(seed)
+  if callable(method):
+    inputs = [_only_finite(shard) for shard in inputs]
+    new = _given(method(inputs, tf.convert_to_tensor(missing)), inputs[0])
+    rows = _num_rows(new)
+    return _checked(
+        new,
+        rows <= missing,
+        'initial_clusters(inputs, k) must return at most k centers. k:',
+        missing,
+        'returned:',
+        rows,
+    )
+  seed = stream_seed(seed)
   if method == RANDOM_INIT:
-    return random_rows(points, missing, seed, selected)
+    points = inputs[0] if len(inputs) == 1 else tf.concat(inputs, 0)
+    return random_rows(_only_finite(points), missing, seed, selected)
+  points = _only_finite(inputs[0])
   if method == KMC2_INIT:
     return kmc2(points, centers, missing, chain_length, seed)
-  points = _with_checks(_require_rows(missing, _num_rows(points)), points)
-  rows = _kmeans_plus_plus(points, missing, seed, num_retries, selected)
+  rows = _kmeans_plus_plus(
+      _with_rows_for(missing, points), missing, seed, num_retries, selected
+  )
   return tf.gather(points, rows)

@@ -1,0 +1,86 @@
+# Copyright 2026 The kmeans_estimator Authors.
+# SPDX-License-Identifier: Apache-2.0
+"""Runs benchmarks; writes a table (Markdown) and plots (PNG).
+
+    python -m benchmarks [CASE ...]
+
+Each case does one piece of work with this package, the reference
+implementation, scikit-learn and faiss in turn, in one process, round after
+round, and gives the ratio of the others' time to ours within a round. CASE is a
+case's name, or its beginning, such as `lloyd` or `lloyd/50k`. Without one, all
+cases run, which takes about an hour on two cores.
+"""
+
+import argparse
+import os
+
+# Before libraries are imported, which read these then. TensorFlow's start-up
+# messages would hide the results; the others use no GPU; and threads of one
+# that spin while they wait for work would slow the next one down.
+os.environ.setdefault('TF_CPP_MIN_LOG_LEVEL', '3')
+os.environ.setdefault('CUDA_VISIBLE_DEVICES', '')
+os.environ.setdefault('OMP_WAIT_POLICY', 'PASSIVE')
+
+# pylint: disable=g-import-not-at-top
+from benchmarks import cases
+from benchmarks import memory
+from benchmarks import plots
+from benchmarks import table
+from benchmarks import timing
+
+
+def main() -> None:
+  parser = argparse.ArgumentParser(
+      prog='python -m benchmarks',
+      description=__doc__,
+      formatter_class=argparse.RawDescriptionHelpFormatter,
+  )
+  parser.add_argument('cases', nargs='*', metavar='CASE')
+  parser.add_argument('--list', action='store_true', help='name the cases')
+  parser.add_argument(
+      '--rounds', type=int, default=7, help='rounds of a case (%(default)s)'
+  )
+  parser.add_argument(
+      '--seconds',
+      type=float,
+      default=120,
+      help='start no new round of a case after this long, but run three '
+      '(%(default)s)',
+  )
+  parser.add_argument(
+      '--output',
+      default=os.path.join('benchmarks', 'results'),
+      help='folder for the table and the plots (%(default)s)',
+  )
+  args = parser.parse_args()
+  try:
+    chosen = cases.matching(args.cases)
+  except ValueError as e:
+    parser.error(str(e))
+  if args.list:
+    print('\n'.join(chosen))
+    return
+
+  os.makedirs(args.output, exist_ok=True)
+  results = {}
+  for name, make in chosen.items():
+    print(name, flush=True)
+    contenders = make()
+    measured = timing.measure(contenders, args.rounds, args.seconds)
+    results[name] = {
+        who: table.Result(
+            measured[who],
+            memory.extra_mb(name, who, contender.run),
+            contender.facts(),
+        )
+        for who, contender in contenders.items()
+    }
+    print(table.rows(name, results[name]), flush=True)
+    # After each case, so that a run that is broken off leaves what it has.
+    table.write(results, os.path.join(args.output, 'benchmarks.md'))
+    plots.write(results, args.output)
+  print('wrote', args.output)
+
+
+if __name__ == '__main__':
+  main()

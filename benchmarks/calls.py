@@ -1,0 +1,154 @@
+# Copyright 2026 The kmeans_estimator Authors.
+# SPDX-License-Identifier: Apache-2.0
+"""Calls of an Estimator's methods, with all that they do around the work."""
+
+import time
+from typing import Any, Callable, Dict
+
+import numpy as np
+import tensorflow as tf
+
+from benchmarks import data
+from benchmarks import reference
+from benchmarks import scratch
+from benchmarks import timing
+from kmeans_estimator import estimator as estimator_lib
+from kmeans_estimator import inputs
+from kmeans_estimator import kmeans as kmeans_lib
+
+_CLASSES = {
+    timing.OURS: kmeans_lib.KMeansClustering,
+    'reference': reference.KMeansClustering,
+}
+
+
+def train(n: int, d: int, k: int) -> Dict[str, timing.Contender]:
+  """`train(steps=1)`, again and again."""
+  points, _ = data.clusters(n, d, k)
+  return _calls(
+      points,
+      k,
+      lambda estimator, input_fn: estimator.train(input_fn, steps=1),
+      estimator_lib.ModeKeys.TRAIN,
+  )
+
+
+def score(n: int, d: int, k: int) -> Dict[str, timing.Contender]:
+  """`score`, or for an Estimator without one what it comes to."""
+  points, _ = data.clusters(n, d, k)
+  return _calls(
+      points,
+      k,
+      lambda estimator, input_fn: estimator.evaluate(input_fn, steps=1),
+      estimator_lib.ModeKeys.EVAL,
+  )
+
+
+def documented_loop(n: int, d: int, k: int) -> Dict[str, timing.Contender]:
+  """The documents' example: ten times train, look at the centers, score."""
+  points, _ = data.clusters(n, d, k)
+  input_fn = documented_input_fn(points)
+
+  def loop(make):
+    estimator = make(k, scratch.folder(), use_mini_batch=False)
+    for _ in range(10):
+      estimator.train(input_fn)
+      estimator.cluster_centers()
+      estimator.score(input_fn)
+
+  return {
+      name: timing.Contender(lambda make=make: loop(make))
+      for name, make in _CLASSES.items()
+  }
+
+
+def predict(n: int, d: int, k: int) -> Dict[str, timing.Contender]:
+  """`predict_cluster_index`, in batches of 10 000."""
+  return _rows(
+      n, d, k, lambda estimator, fn: estimator.predict_cluster_index(fn)
+  )
+
+
+def transform(n: int, d: int, k: int) -> Dict[str, timing.Contender]:
+  """`transform`, in batches of 10 000."""
+  return _rows(n, d, k, lambda estimator, fn: estimator.transform(fn))
+
+
+def array(n: int, d: int, k: int) -> Dict[str, timing.Contender]:
+  """`train(steps=1)` on an array in memory, the documents' way and ours."""
+  points, centers = data.clusters(n, d, k)
+  contenders = {}
+  for name, input_fn in (
+      (timing.OURS, inputs.array_input_fn(points)),
+      ('reference', documented_input_fn(points)),
+  ):
+    estimator = _estimator(name, k, initial_clusters=centers)
+    contenders[name] = timing.Contender(
+        lambda e=estimator, fn=input_fn: e.train(fn, steps=1)
+    )
+  return contenders
+
+
+def documented_input_fn(points: np.ndarray) -> Callable[[], tf.Tensor]:
+  """The `input_fn` of the documents' example: an array as a constant."""
+  return lambda: tf.compat.v1.train.limit_epochs(
+      tf.convert_to_tensor(points, tf.float32), num_epochs=1
+  )
+
+
+def _estimator(name, k, **kwargs) -> Any:
+  return _CLASSES[name](k, scratch.folder(), use_mini_batch=False, **kwargs)
+
+
+def _calls(points, k, call, mode) -> Dict[str, timing.Contender]:
+  """Calls of both implementations, and of an Estimator that does nothing."""
+  input_fn = documented_input_fn(points)
+  estimators = {name: _estimator(name, k) for name in _CLASSES}
+  estimators['no model'] = estimator_lib.Estimator(_no_model, scratch.folder())
+  contenders = {}
+  for name, estimator in estimators.items():
+    estimator.train(input_fn, steps=1)
+    contenders[name] = timing.Contender(
+        lambda e=estimator: call(e, input_fn),
+        lambda e=estimator: _graph_facts(e, input_fn, mode),
+    )
+  return contenders
+
+
+def _no_model(features, mode):
+  """What a call costs whatever the model."""
+  step = tf.compat.v1.train.get_or_create_global_step()
+  return estimator_lib.EstimatorSpec(
+      mode, loss=tf.reduce_sum(features), train_op=step.assign_add(1)
+  )
+
+
+def _graph_facts(estimator, input_fn, mode) -> Dict[str, Any]:
+  """How many nodes a model adds to the graph, and how long it takes."""
+  seconds = []
+  for _ in range(5):
+    with tf.Graph().as_default() as graph:
+      tf.compat.v1.train.create_global_step()
+      features = input_fn()
+      before = len(graph.get_operations())
+      start = time.perf_counter()
+      estimator.model_fn(features, None, mode, estimator.config)
+      seconds.append(time.perf_counter() - start)
+      nodes = len(graph.get_operations()) - before
+  return {'nodes': nodes, 'building ms': np.median(seconds) * 1e3}
+
+
+def _rows(n, d, k, iterate) -> Dict[str, timing.Contender]:
+  points, centers = data.clusters(n, d, k)
+  batches = inputs.array_input_fn(points, batch_size=10_000)
+  contenders = {}
+  for name in _CLASSES:
+    estimator = _estimator(name, k, initial_clusters=centers)
+    estimator.train(inputs.array_input_fn(points), steps=1)
+
+    def run(estimator=estimator):
+      for _ in iterate(estimator, batches):
+        pass
+
+    contenders[name] = timing.Contender(run, lambda: {'rows': n})
+  return contenders

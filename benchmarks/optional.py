@@ -1,0 +1,16 @@
+# Copyright 2026 The kmeans_estimator Authors.
+# SPDX-License-Identifier: Apache-2.0
+"""The other libraries, each None where it is not installed."""
+
+try:
+  import faiss
+except ImportError:
+  faiss = None
+
+try:
+  import sklearn
+  import sklearn.cluster
+except ImportError:
+  sklearn = None
+
+__all__ = ['faiss', 'sklearn']

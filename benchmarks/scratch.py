@@ -1,0 +1,12 @@
+# Copyright 2026 The kmeans_estimator Authors.
+# SPDX-License-Identifier: Apache-2.0
+"""Folders for models, which go when the process ends."""
+
+import tempfile
+
+_ALL = tempfile.TemporaryDirectory(prefix='kmeans_benchmarks')
+
+
+def folder() -> str:
+  """A new folder."""
+  return tempfile.mkdtemp(dir=_ALL.name)

@@ -1,0 +1,124 @@
+# Copyright 2026 The kmeans_estimator Authors.
+# SPDX-License-Identifier: Apache-2.0
+"""One step of training, without what an Estimator does around it."""
+
+from typing import Dict
+
+import numpy as np
+import tensorflow as tf
+
+from benchmarks import data
+from benchmarks import optional
+from benchmarks import reference
+from benchmarks import timing
+from kmeans_estimator.ops import clustering_ops
+
+tf1 = tf.compat.v1
+
+
+def lloyd(
+    n: int, d: int, k: int, separated: bool = False
+) -> Dict[str, timing.Contender]:
+  """A full-batch step: allocate all points, then move the centers."""
+  points, centers = data.clusters(n, d, k, separated)
+  contenders = {
+      timing.OURS: _graph_step(clustering_ops, points, centers, False),
+      'reference': _graph_step(
+          reference.clustering_ops, points, centers, False
+      ),
+  }
+  if optional.sklearn:
+    contenders['scikit-learn'] = _sklearn_lloyd(points, centers)
+  if optional.faiss:
+    contenders['faiss'] = _faiss_lloyd(points, centers)
+  return contenders
+
+
+def mini_batch(n: int, d: int, k: int) -> Dict[str, timing.Contender]:
+  """A mini-batch step; `n` is the size of the batch."""
+  points, centers = data.clusters(n, d, k)
+  contenders = {
+      timing.OURS: _graph_step(clustering_ops, points, centers, True),
+      'reference': _graph_step(reference.clustering_ops, points, centers, True),
+  }
+  if optional.sklearn:
+    kmeans = optional.sklearn.cluster.MiniBatchKMeans(
+        k, init=centers, n_init=1, reassignment_ratio=0
+    )
+    contenders['scikit-learn'] = timing.Contender(
+        lambda: kmeans.partial_fit(points)
+    )
+  return contenders
+
+
+def _graph_step(module, points, centers, use_mini_batch) -> timing.Contender:
+  with tf.Graph().as_default() as graph:
+    placeholder = tf1.placeholder(tf.float32, points.shape)
+    # A variable is read without a copy, as a batch of a tf.data pipeline is.
+    batch = tf1.Variable(placeholder, trainable=False, use_resource=True)
+    before = len(graph.get_operations())
+    training_graph = module.KMeans(
+        batch.read_value(),
+        len(centers),
+        # The reference takes tensors only.
+        tf.constant(centers),
+        use_mini_batch=use_mini_batch,
+    ).training_graph()
+    initialized, init_op, training_op = training_graph[3:]
+    nodes = len(graph.get_operations()) - before
+    variables = tf1.global_variables_initializer()
+  session = tf1.Session(graph=graph)
+  session.run(variables, {placeholder: points})
+  while not session.run(initialized):
+    session.run(init_op)
+  return timing.Contender(
+      session.make_callable(training_op), lambda: {'nodes': nodes}
+  )
+
+
+def _sklearn_lloyd(points, centers) -> timing.Contender:
+  """The compiled function that is the loop body of scikit-learn's fit."""
+  # pylint: disable=g-import-not-at-top
+  from sklearn.cluster import _k_means_lloyd
+  from sklearn.utils import _openmp_helpers
+  import threadpoolctl
+
+  k = len(centers)
+  state = {'old': centers.copy(), 'new': np.empty_like(centers)}
+  weights = np.ones(len(points), np.float32)
+  of_clusters = np.zeros(k, np.float32)
+  labels = np.zeros(len(points), np.int32)
+  shift = np.zeros(k, np.float32)
+  threads = _openmp_helpers._openmp_effective_n_threads()
+
+  def run():
+    _k_means_lloyd.lloyd_iter_chunked_dense(
+        points,
+        weights,
+        state['old'],
+        state['new'],
+        of_clusters,
+        labels,
+        shift,
+        threads,
+    )
+    state['old'], state['new'] = state['new'], state['old']
+
+  # As in fit: its own threads call BLAS.
+  return timing.Contender(
+      run,
+      around=lambda: threadpoolctl.threadpool_limits(limits=1, user_api='blas'),
+  )
+
+
+def _faiss_lloyd(points, centers) -> timing.Contender:
+  d = points.shape[1]
+  clustering = optional.faiss.Clustering(d, len(centers))
+  clustering.niter = 1
+  clustering.min_points_per_centroid = 1
+  clustering.max_points_per_centroid = len(points)
+  clustering.check_input_data_for_NaNs = False
+  # Training begins with the centroids that it finds, and leaves its result.
+  optional.faiss.copy_array_to_vector(centers.ravel(), clustering.centroids)
+  index = optional.faiss.IndexFlatL2(d)
+  return timing.Contender(lambda: clustering.train(points, index))

@@ -123,6 +123,8 @@ class ModelFn:
         ),
         loss=inference.loss,
         train_op=train_op,
+        # For exports. No mean: centers move from batch to batch.
+        eval_metric_ops={SCORE: (inference.loss, inference.loss)},
         training_hooks=training_hooks,
         scaffold=tf.compat.v1.train.Scaffold(saver=saver),
     )

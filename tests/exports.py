@@ -1,0 +1,143 @@
+# Copyright 2026 The kmeans_estimator Authors.
+# SPDX-License-Identifier: Apache-2.0
+"""Trained models and their SavedModels, for the tests of those who load them.
+
+Models are trained and exported once for each process.
+"""
+
+import functools
+import os
+import tempfile
+from typing import Any, Callable, Dict, FrozenSet, Iterator
+
+import numpy as np
+import tensorflow as tf
+
+import kmeans_estimator
+from kmeans_estimator import estimator as estimator_lib
+from tests import numpy_model
+from tests import testing
+
+K, D = 5, 4
+SIGNATURES = ('all_distances', 'cluster_index')
+# What every loader is tried with.
+METRICS = numpy_model.METRICS
+DTYPES = (np.float32, np.float64)
+BATCHES = (0, 1, 10_000)
+
+
+def receiver(
+    dtype: Any = np.float32, columns: Any = D
+) -> Callable[[], estimator_lib.export.ServingInputReceiver]:
+  """Takes a matrix that the signature calls `points`."""
+
+  def serving_input_receiver_fn():
+    points = tf.compat.v1.placeholder(dtype, [None, columns], 'points')
+    return estimator_lib.export.ServingInputReceiver(points, {'points': points})
+
+  return serving_input_receiver_fn
+
+
+@functools.lru_cache(maxsize=None)
+def _model_dir(metric, dtype, k, d):
+  points, centers = testing.blobs(max(200, 2 * k), d, k, seed=0, dtype=dtype)
+  kmeans = kmeans_estimator.KMeans(
+      k,
+      tempfile.mkdtemp(),
+      initial_clusters=centers,
+      distance_metric=metric,
+      config=testing.run_config(),
+  )
+  batches = testing.input_fn(points[: len(points) // 2], points)
+  return kmeans.train(batches).model_dir
+
+
+def model(
+    metric: str = METRICS[0],
+    dtype: Any = np.float32,
+    kmeans_class: Callable[..., Any] = kmeans_estimator.KMeans,
+    k: int = K,
+    d: int = D,
+    **kwargs: Any,
+) -> Any:
+  """An Estimator of either implementation on a checkpoint of two steps."""
+  return kmeans_class(
+      k,
+      _model_dir(metric, dtype, k, d),
+      distance_metric=metric,
+      config=testing.run_config(),
+      **kwargs,
+  )
+
+
+@functools.lru_cache(maxsize=None)
+def saved_model(
+    metric: str = METRICS[0],
+    dtype: Any = np.float32,
+    kmeans_class: Callable[..., Any] = kmeans_estimator.KMeans,
+    k: int = K,
+    d: int = D,
+) -> str:
+  """The folder of a SavedModel of `model` behind `receiver`."""
+  path = model(metric, dtype, kmeans_class, k, d).export_saved_model(
+      tempfile.mkdtemp(), receiver(dtype, d)
+  )
+  return os.fsdecode(path)
+
+
+def meta_graphs(path: Any) -> Dict[FrozenSet[str], Any]:
+  """The graphs in a SavedModel by their tags."""
+  file = os.path.join(os.fsdecode(path), 'saved_model.pb')
+  # The parser behind tf.saved_model.load; there is no public one.
+  from tensorflow.core.protobuf import saved_model_pb2  # pylint: disable=g-import-not-at-top
+
+  proto = saved_model_pb2.SavedModel()
+  with open(file, 'rb') as f:
+    proto.ParseFromString(f.read())
+  return {frozenset(g.meta_info_def.tags): g for g in proto.meta_graphs}
+
+
+def points(n: int, dtype: Any = np.float32, seed: int = 1) -> np.ndarray:
+  """Points spread over more than the clusters, `[n, D]`."""
+  return np.random.RandomState(seed).normal(0, 4, [n, D]).astype(dtype)
+
+
+def expected(metric: str, dtype: Any, batch: np.ndarray) -> np.ndarray:
+  """Distances in float64 to the checkpoint's centers; NaN in rows with NaN."""
+  centers = model(metric, dtype).cluster_centers()
+  distances = numpy_model.distances(batch, centers, metric)
+  distances[np.isnan(batch).any(axis=1)] = np.nan
+  return distances
+
+
+def assert_answers(
+    answer: Callable[[str, np.ndarray], np.ndarray], metric: str, dtype: Any
+) -> None:
+  """Checks a loaded model: values, dtypes, batches of any size, NaN.
+
+  Args:
+    answer: gives the output of a signature for a batch.
+    metric: of the model.
+    dtype: of the model and of the batches.
+  """
+  for batch in _batches(dtype):
+    truth = expected(metric, dtype, batch)
+    distances = answer('all_distances', batch)
+    index = answer('cluster_index', batch)
+    assert distances.dtype == dtype, distances.dtype
+    assert distances.shape == (len(batch), K), distances.shape
+    assert index.dtype == np.int64, index.dtype
+    assert index.shape == (len(batch),), index.shape
+    tolerance = 2e-5 if dtype == np.float32 else 1e-12
+    # NaN is equal only to NaN.
+    np.testing.assert_allclose(distances, truth, tolerance, tolerance)
+    good = ~np.isnan(truth).any(axis=1)
+    np.testing.assert_array_equal(index[good], truth[good].argmin(axis=1))
+
+
+def _batches(dtype) -> Iterator[np.ndarray]:
+  for n in BATCHES:
+    yield points(n, dtype)
+  bad = points(7, dtype)
+  bad[3, 2] = np.nan
+  yield bad

@@ -44,7 +44,7 @@ setuptools.setup(
         'benchmarks': _BENCHMARKS,
         'examples': _EXAMPLES,
         'lint': ['ruff'],
-        'test': ['hypothesis', 'pytest', 'pytest-xdist']
+        'test': ['hypothesis', 'pytest', 'pytest-xdist', 'tf-keras']
         + sorted({*_BENCHMARKS, *_EXAMPLES}),
     },
 )

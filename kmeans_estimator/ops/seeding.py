@@ -74,7 +74,7 @@ def _minimum(x, y):
 
 
 def _num_rows(tensor):
-  rows = tensor.shape[0]
+  rows = tf.compat.dimension_value(tensor.shape[0])
   return tf.shape(tensor)[0] if rows is None else rows
 
 

@@ -49,7 +49,7 @@ def words(
     position: how many words of the stream to pass over; not negative.
 
   Returns:
-    uint32 `[count]`.
+    int32 `[count]`: the bits of the words, in a type that GPUs can slice.
   """
   ahead = position % _WORDS_PER_BLOCK
   at_block = isinstance(ahead, int) and not ahead
@@ -58,7 +58,7 @@ def words(
       key=_unsigned(seed),
       counter=_unsigned(position // _WORDS_PER_BLOCK, stream),
       alg=_PHILOX,
-      dtype=tf.uint32,
+      dtype=tf.int32,
   )
   if at_block:
     return found
@@ -69,15 +69,13 @@ def unit_floats(words: tf.Tensor, dtype: tf.DType = tf.float32) -> tf.Tensor:  #
   """Numbers in [0, 1), each from the low 23 bits of one word.
 
   Args:
-    words: uint32, of any shape.
+    words: int32, of any shape.
     dtype: float32 or float64; the numbers are the same in both.
 
   Returns:
     `dtype`, of the shape of `words`.
   """
-  mantissa = tf.bitwise.bitwise_and(
-      words, tf.constant(2**_MANTISSA_BITS - 1, tf.uint32)
-  )
+  mantissa = tf.bitwise.bitwise_and(words, 2**_MANTISSA_BITS - 1)
   return tf.cast(mantissa, dtype) * 2.0**-_MANTISSA_BITS
 
 
@@ -85,7 +83,7 @@ def integers_below(words: tf.Tensor, limit: Integer) -> tf.Tensor:  # pylint: di
   """Integers in [0, limit), each from two words, the low one first.
 
   Args:
-    words: uint32 `[2 * count]`.
+    words: int32 `[2 * count]`.
     limit: integer or integer scalar tensor, at least 1.
 
   Returns:

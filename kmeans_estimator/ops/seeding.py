@@ -93,7 +93,9 @@ def _checked(tensor, condition, *message):
     InvalidArgumentError: already now, if the condition is a Python value.
   """
   if isinstance(condition, tf.Tensor):
-    check = tf.raw_ops.Assert(condition=condition, data=message)
+    # Only a host takes text, also where all else is told to be elsewhere.
+    with tf.device('/CPU:0'):
+      check = tf.raw_ops.Assert(condition=condition, data=message)
     with tf.control_dependencies([check] if check is not None else []):
       return tf.identity(tensor)
   if not condition:
@@ -216,7 +218,7 @@ def _kmeans_plus_plus(points, num_to_sample, seed, num_retries, stream=0):
     pick = tf.gather(drawn, best)
     nearest = tf.tensor_scatter_nd_update(
         tf.gather(closer, best),
-        tf.pad(pick, [[0, 0], [1, 0]]),
+        tf.concat([tf.constant([[0]], tf.int64), pick], axis=1),
         tf.zeros([1], points.dtype),
     )
     chosen = tf.tensor_scatter_nd_update(
@@ -306,7 +308,8 @@ def _chain_end(distances, uniforms):
       tf.expand_dims(uniforms, 1) * distances
   )
   later = tf.linalg.band_part(takes_over, -1, 0)
-  return tf.argmin(tf.cast(tf.reduce_any(later, axis=0), tf.int32))
+  # As floats: GPUs find no least integer.
+  return tf.argmin(tf.cast(tf.reduce_any(later, axis=0), distances.dtype))
 
 
 def kmc2_chain_initialization(distances: tf.Tensor, seed: Integer) -> tf.Tensor:

@@ -263,11 +263,11 @@ def _replicas(input_context) -> Tuple[int, int, int]:
 def _entropy(seed, config, input_context) -> List[int]:
   """What the random orders are drawn from."""
   seeds = tf.compat.v1.random.get_seed(seed)
-  if seeds == (None, None):
-    # Each worker of a strategy takes its own part of an order, so they must
-    # all draw the same one.
-    if input_context is not None and input_context.num_input_pipelines > 1:
-      return [0]
+  if input_context is not None and input_context.num_input_pipelines > 1:
+    # Each worker of a strategy takes its own part of an order, so all of them
+    # must draw the same one, whatever else their graphs hold.
+    seeds = (seeds[0] or 0, seed or 0)
+  elif seeds == (None, None):
     return [np.random.SeedSequence().entropy]
   worker = 0
   if input_context is None and config is not None:

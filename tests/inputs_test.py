@@ -178,7 +178,10 @@ class ReplicasTest(parameterized.TestCase):
       sizes = [len(part) for part in parts]
       self.assertLessEqual(max(sizes) - min(sizes), 1)
 
-  def test_workers_agree_on_the_order_without_a_seed(self):
+  @parameterized.parameters(None, 3)
+  def test_workers_agree_on_the_order_without_a_seed(self, global_seed):
+    tf.random.set_seed(global_seed)
+    self.addCleanup(tf.random.set_seed, None)
     input_fn = inputs.array_input_fn(matrix(20, 1), 10)
     fed = [
         first_column(take(input_fn(TRAIN, None, context(i, 2, 2)), 4))

@@ -1,0 +1,77 @@
+# Copyright 2026 The kmeans_estimator Authors.
+# SPDX-License-Identifier: Apache-2.0
+"""Data that give k-means little to go by: finite and right all the same."""
+
+from absl.testing import parameterized
+import numpy as np
+import tensorflow as tf
+
+from kmeans_estimator.ops import clustering_ops
+from tests import numpy_model
+
+_DATA = {
+    'all alike': (np.full([12, 3], 2.5), 3),
+    'fewer distinct points than clusters': (np.eye(3)[np.arange(12) % 2], 4),
+    'duplicates': (np.repeat(np.eye(3), 5, axis=0), 3),
+    'all zero': (np.zeros([6, 3]), 2),
+    'a zero among others': (np.vstack([np.zeros([1, 3]), np.eye(3)]), 2),
+    'one point': (np.array([[1.0, -2.0, 3.0]]), 1),
+    'one cluster': (np.arange(12.0).reshape([4, 3]), 1),
+    'one dimension': (np.arange(8.0)[:, np.newaxis], 3),
+    'tiny': (np.eye(3) * 1e-18, 2),
+}
+_MODES = {
+    'full batch': dict(use_mini_batch=False),
+    'mini-batch': dict(use_mini_batch=True),
+    'two steps': dict(use_mini_batch=True, mini_batch_steps_per_iteration=2),
+}
+
+
+class DegenerateDataTest(parameterized.TestCase):
+
+  @parameterized.product(
+      data=tuple(_DATA),
+      metric=numpy_model.METRICS,
+      init=('random', 'kmeans_plus_plus', 'kmc2'),
+  )
+  def test_initialisation_and_steps(self, data, metric, init):
+    points, k = _DATA[data]
+    points = np.float32(points)
+    mode = _MODES[tuple(_MODES)[len(data) % len(_MODES)]]
+    with tf.Graph().as_default(), tf.compat.v1.Session() as session:
+      all_scores, index, scores, initialized, init_op, training_op = (
+          clustering_ops.KMeans(
+              points,
+              k,
+              initial_clusters=init,
+              distance_metric=metric,
+              random_seed=3,
+              kmc2_chain_length=4,
+              **mode,
+          ).training_graph()
+      )
+      session.run(tf.compat.v1.global_variables_initializer())
+      for _ in range(k):
+        if not session.run(initialized):
+          session.run(init_op)
+      self.assertTrue(session.run(initialized))
+      for _ in range(3):
+        session.run(training_op)
+      (clusters,) = (
+          v for v in tf.compat.v1.global_variables() if v.op.name == 'clusters'
+      )
+      centers, all_scores, index, scores = session.run(
+          [clusters, all_scores[0], index[0], scores[0]]
+      )
+    expected = numpy_model.distances(points, centers, metric)
+    self.assertTrue(np.isfinite(centers).all())
+    np.testing.assert_allclose(all_scores, expected, 1e-3, 1e-5)
+    np.testing.assert_allclose(scores, expected.min(axis=1), 1e-3, 1e-5)
+    self.assertGreaterEqual(all_scores.min(), 0)
+    np.testing.assert_allclose(
+        expected[np.arange(len(points)), index], expected.min(axis=1), atol=1e-5
+    )
+
+
+if __name__ == '__main__':
+  tf.test.main()

@@ -73,8 +73,8 @@ class KMeansClustering(estimator_lib.Estimator):
     after every `mini_batch_steps_per_iteration` steps the model's centers
     become what the copy is. With 1 (the default) that is the usual mini-batch
     algorithm; with the number of batches of an epoch it comes close to full
-    batch, one pass over the data for each iteration. See `clustering_ops.KMeans`
-    for the sources.
+    batch, one pass over the data for each iteration. For the sources see
+    `clustering_ops.KMeans`.
 
     Args:
       num_clusters: k, a positive integer. Ignored if `initial_clusters` is an

@@ -67,8 +67,8 @@ class KMeansSaver(tf.compat.v1.train.Saver):
     shape = shapes.get(self._state.clusters.op.name)
     if shape is None:
       raise ValueError(
-          f'{save_path} is no checkpoint of a k-means model: it has no variable '
-          f'{self._state.clusters.op.name!r}, only {sorted(shapes)}.'
+          f'{save_path} is no checkpoint of a k-means model: it has no '
+          f'variable {self._state.clusters.op.name!r}, only {sorted(shapes)}.'
       )
     initialized = reader.get_tensor(self._state.initialized.op.name)
     if self._must_be_trained and not initialized:
@@ -77,10 +77,11 @@ class KMeansSaver(tf.compat.v1.train.Saver):
           'initial centers were chosen. Call train() first.'
       )
     rows = shape[0] if shape else 0
-    if rows > self._num_clusters or (initialized and rows != self._num_clusters):
+    wanted = self._num_clusters
+    if rows > wanted or (initialized and rows != wanted):
       raise ValueError(
-          f'num_clusters is {self._num_clusters}, but the model in {save_path} '
-          f'has {rows} centers. Give num_clusters={rows}, or another model_dir.'
+          f'num_clusters is {wanted}, but the model in {save_path} has {rows} '
+          f'centers. Give num_clusters={rows}, or another model_dir.'
       )
     dimensions = self._state.clusters.shape[1]
     if rows and dimensions is not None and shape[1] != dimensions:

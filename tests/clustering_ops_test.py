@@ -120,7 +120,8 @@ class TrainingGraphTest(tf.test.TestCase, parameterized.TestCase):
         bad = _POINTS.copy()
         bad[11, 2] = value
         with self.assertRaisesRegex(
-            tf.errors.InvalidArgumentError, r'NaN or Inf.*five:\] \[\[11\]\] \[columns:\] \[\[2\]\]'
+            tf.errors.InvalidArgumentError,
+            r'NaN or Inf.*five:\] \[\[11\]\] \[columns:\] \[\[2\]\]',
         ):
           model.run(model.training_op, {batch: bad})
         self.assertAllClose(model.values(), before, rtol=0, atol=0)

@@ -195,7 +195,8 @@ class TrainingTest(tf.test.TestCase, parameterized.TestCase):
         config=testing.run_config(save_checkpoints_steps=1),
     )
     with self.assertRaisesRegex(
-        tf.errors.InvalidArgumentError, r'NaN or Inf.*\[\[7\]\] \[columns:\] \[\[1\]\]'
+        tf.errors.InvalidArgumentError,
+        r'NaN or Inf.*\[\[7\]\] \[columns:\] \[\[1\]\]',
     ):
       kmeans.train(testing.input_fn(*batches))
     self.assertEqual(kmeans.get_variable_value('global_step'), 2)

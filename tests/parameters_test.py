@@ -67,7 +67,9 @@ class ParametersTest(tf.test.TestCase, parameterized.TestCase):
     with self.assertRaisesRegex(error, name):
       _parameters(**{name: value})
 
-  @parameterized.parameters((3,), (np.int64(3),), (np.array(3),), (np.uint8(3),))
+  @parameterized.parameters(
+      (3,), (np.int64(3),), (np.array(3),), (np.uint8(3),)
+  )
   def test_takes_any_integer(self, value):
     self.assertEqual(_parameters(num_clusters=value).num_clusters, 3)
 

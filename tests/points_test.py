@@ -43,7 +43,8 @@ class AssertFiniteTest(tf.test.TestCase):
 
   def test_names_rows_whose_squares_overflow(self):
     with self.assertRaisesRegex(
-        tf.errors.InvalidArgumentError, r'overflow.*five:\] \[\[1\]\] \[columns:\] \[\]'
+        tf.errors.InvalidArgumentError,
+        r'overflow.*five:\] \[\[1\]\] \[columns:\] \[\]',
     ):
       _check([[0, 0], [1e30, 0], [1, 1]])
 

@@ -94,7 +94,8 @@ class ApplyTest(tf.test.TestCase):
         session.run(tf.compat.v1.global_variables_initializer())
         session.run(fill)
         fails = tf.debugging.Assert(tf.constant(False), ['no'])
-        sums, counts = tf.constant([[3.0], [1.0]]), tf.constant([1, 1], tf.int64)
+        sums = tf.constant([[3.0], [1.0]])
+        counts = tf.constant([1, 1], tf.int64)
         if m is None:
           op = updates.apply_full_batch(state, sums, counts, False, [fails])
         else:

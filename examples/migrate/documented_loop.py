@@ -1,4 +1,4 @@
-"""The loop of TensorFlow 1.15's documentation of KMeans, as it stood there.
+"""A program in the style of TensorFlow 1.15's documentation of KMeans.
 
 On today's TensorFlow:
 
@@ -10,35 +10,26 @@ from __future__ import print_function
 import numpy as np
 import tensorflow as tf
 
-num_points = 100
-dimensions = 2
-points = np.random.uniform(0, 1000, [num_points, dimensions])
+POINTS = np.random.uniform(0, 1000, [100, 2])
 
 
-def input_fn():
-  return tf.train.limit_epochs(
-      tf.convert_to_tensor(points, dtype=tf.float32), num_epochs=1)
+def points_once():
+  matrix = tf.convert_to_tensor(POINTS, dtype=tf.float32)
+  return tf.train.limit_epochs(matrix, num_epochs=1)
 
 
-num_clusters = 5
-kmeans = tf.estimator.experimental.KMeans(
-    num_clusters=num_clusters, use_mini_batch=False)
+model = tf.estimator.experimental.KMeans(num_clusters=5, use_mini_batch=False)
 
-# train
-num_iterations = 10
-previous_centers = None
-for _ in range(num_iterations):
-  kmeans.train(input_fn)
-  cluster_centers = kmeans.cluster_centers()
-  if previous_centers is not None:
-    print('delta:', cluster_centers - previous_centers)
-  previous_centers = cluster_centers
-  print('score:', kmeans.score(input_fn))
-print('cluster centers:', cluster_centers)
+before = None
+for _ in range(10):
+  model.train(points_once)
+  centers = model.cluster_centers()
+  if before is not None:
+    print('delta:', centers - before)
+  before = centers
+  print('score:', model.score(points_once))
+print('cluster centers:', centers)
 
-# map the input points to their clusters
-cluster_indices = list(kmeans.predict_cluster_index(input_fn))
-for i, point in enumerate(points):
-  cluster_index = cluster_indices[i]
-  center = cluster_centers[cluster_index]
-  print('point:', point, 'is in cluster', cluster_index, 'centered at', center)
+# Which point went where?
+for point, index in zip(POINTS, model.predict_cluster_index(points_once)):
+  print('point:', point, 'is in cluster', index, 'centered at', centers[index])

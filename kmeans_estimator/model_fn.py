@@ -126,7 +126,7 @@ class ModelFn:
         # For exports. No mean: centers move from batch to batch.
         eval_metric_ops={SCORE: (inference.loss, inference.loss)},
         training_hooks=training_hooks,
-        scaffold=_scaffold(saver),
+        scaffold=_Scaffold(saver=saver),
     )
 
   def _evaluation_spec(self, graph):
@@ -165,26 +165,34 @@ class ModelFn:
         must_be_trained=True,
         defer_build=True,
     )
-    return _scaffold(saver, init_fn=saver_lib.refuse_untrained)
+    return _Scaffold(init_fn=saver_lib.refuse_untrained, saver=saver)
 
 
-def _scaffold(saver, init_fn=None):
+class _Scaffold(tf.compat.v1.train.Scaffold):
   """A Scaffold whose ready ops are the same small one.
 
   Those that it would make by itself are a fifth of the nodes of the graph.
+  Like them, this one is made for sessions only and goes into no export.
   """
+
+  def finalize(self):
+    keys = (
+        tf.compat.v1.GraphKeys.READY_OP,
+        tf.compat.v1.GraphKeys.READY_FOR_LOCAL_INIT_OP,
+    )
+    # A session that is lost is replaced by one on the same graph.
+    if not tf.compat.v1.get_collection(keys[0]):
+      tf.compat.v1.add_to_collections(keys, _uninitialized_variables())
+    return super().finalize()
+
+
+def _uninitialized_variables():
   variables = tf.compat.v1.global_variables()
   missing = tf.math.logical_not(
       tf.stack([tf.compat.v1.is_variable_initialized(v) for v in variables])
   )
   names = tf.constant([v.op.name for v in variables])
-  ready_op = tf.gather_nd(names, tf.where(missing))
-  return tf.compat.v1.train.Scaffold(
-      init_fn=init_fn,
-      ready_op=ready_op,
-      ready_for_local_init_op=ready_op,
-      saver=saver,
-  )
+  return tf.gather_nd(names, tf.where(missing))
 
 
 def _predictions(all_distances, cluster_index):

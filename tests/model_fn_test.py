@@ -67,6 +67,20 @@ class ModelFnTest(tf.test.TestCase, parameterized.TestCase):
     for output in spec.export_outputs.values():
       self.assertEqual(list(output.outputs), ['output'])
 
+  @parameterized.parameters('train', 'eval', 'infer')
+  def test_scaffold_has_one_ready_op_for_all_sessions(self, mode):
+    spec, _, graph = _spec(mode)
+    self.assertEmpty(graph.get_collection('ready_op'))
+    with graph.as_default():
+      ready_op = spec.scaffold.finalize().ready_op
+      self.assertIs(spec.scaffold.ready_for_local_init_op, ready_op)
+      # As after a session is lost.
+      self.assertIs(spec.scaffold.finalize().ready_op, ready_op)
+    with tf.compat.v1.Session(graph=graph) as session:
+      self.assertIn(b'clusters', session.run(ready_op))
+      session.run(spec.scaffold.init_op)
+      self.assertEmpty(session.run(ready_op))
+
   def test_evaluation_neither_chooses_nor_moves_centers(self):
     spec, types, graph = _spec(estimator_lib.ModeKeys.EVAL)
     self.assertIsNone(spec.train_op)

@@ -1,0 +1,345 @@
+# Copyright 2026 The kmeans_estimator Authors.
+# SPDX-License-Identifier: Apache-2.0
+"""The graphs on devices that are not here: compiled by XLA, kernels looked up.
+
+XLA compiles for the CPU what it would compile for a GPU or TPU, and refuses the
+same: ops that it does not know, and shapes that it cannot tell from those of
+the input.
+"""
+
+from unittest import mock
+
+from absl.testing import parameterized
+import numpy as np
+import tensorflow as tf
+
+import kmeans_estimator
+from kmeans_estimator.ops import clustering_ops
+from kmeans_estimator.ops import state as state_lib
+from tests import numpy_model
+from tests import placement
+from tests import testing
+
+N, D, K = 60, 5, 4
+BATCHES = [testing.blobs(N, D, K, seed)[0] for seed in (1, 1, 2)]
+CENTERS = testing.blobs(N, D, K, 1)[1]
+RULES = (
+    ('full_batch', dict(use_mini_batch=False)),
+    ('mini_batch', dict(use_mini_batch=True)),
+    (
+        'mini_batch_of_2_steps',
+        dict(use_mini_batch=True, mini_batch_steps_per_iteration=2),
+    ),
+)
+METRICS = (
+    ('euclidean', clustering_ops.SQUARED_EUCLIDEAN_DISTANCE),
+    ('cosine', clustering_ops.COSINE_DISTANCE),
+)
+DEVICES = ('/GPU:0', '/TPU:0')
+
+
+def _function(build, example, compiled):
+  """Makes a function of a batch from what builds a graph.
+
+  Args:
+    build: takes a tensor and returns a structure of fetches, and variables.
+    example: a batch; the function takes those of its shape.
+    compiled: whether XLA compiles the function.
+
+  Returns:
+    The function and the variables.
+  """
+  built = []
+  graph = tf.compat.v1.wrap_function(
+      lambda points: built.append(build(points)),
+      [tf.TensorSpec(example.shape, example.dtype)],
+  )
+  [(fetches, variables)] = built
+  pruned = graph.prune(graph.inputs[0], fetches)
+  return (
+      # pylint: disable-next=unnecessary-lambda
+      tf.function(lambda points: pruned(points), jit_compile=compiled),
+      variables,
+  )
+
+
+def _after(op, tensors):
+  with tf.control_dependencies([op]):
+    return tf.nest.map_structure(tf.identity, tensors)
+
+
+def _assign(variables, value):
+  with tf.init_scope():
+    for variable in variables:
+      if variable is not None:
+        variable.assign(tf.cast(value, variable.dtype))
+
+
+class CompiledTest(tf.test.TestCase, parameterized.TestCase):
+  """Graphs give the same whether XLA compiles them or not."""
+
+  def _assert_compiles(self, build, batches, rtol=1e-5):
+    results = []
+    for compiled in False, True:
+      function, variables = _function(build, batches[0], compiled)
+      results.append(
+          [
+              (function(batch), [variable.numpy() for variable in variables])
+              for batch in map(tf.constant, batches)
+          ]
+      )
+    self.assertAllClose(*results, rtol, atol=3e-5)
+    return results[0]
+
+  @parameterized.named_parameters(
+      *(
+          (f'{rule}_{metric}', dict(kwargs, distance_metric=value))
+          for rule, kwargs in RULES
+          for metric, value in METRICS
+      )
+  )
+  def test_step(self, kwargs):
+    def build(points):
+      state, inference, _, step = clustering_ops.KMeans(
+          points, K, initial_clusters=CENTERS, **kwargs
+      ).training()
+      _assign([state.clusters, state.clusters_updated], CENTERS)
+      variables = [
+          state.clusters,
+          state.counts,
+          state.clusters_updated,
+          state.update_in_steps,
+      ]
+      return _after(step, inference), [v for v in variables if v is not None]
+
+    (_, variables), *_, (_, variables_at_end) = self._assert_compiles(
+        build, BATCHES
+    )
+    self.assertNotAllClose(variables[0], variables_at_end[0])
+
+  @parameterized.named_parameters(
+      ('random', 'random', 0),
+      ('random_after_others', 'random', 2),
+      ('kmeans_plus_plus', 'kmeans_plus_plus', 0),
+      ('kmeans_plus_plus_after_others', 'kmeans_plus_plus', 2),
+      ('kmc2', 'kmc2', 0),
+      ('kmc2_after_others', 'kmc2', 2),
+      ('array', CENTERS, 0),
+  )
+  def test_initialization(self, method, selected):
+    def build(points):
+      with mock.patch.object(state_lib, 'grow', wraps=state_lib.grow) as grow:
+        state, *_ = clustering_ops.KMeans(
+            points, K, initial_clusters=method, kmc2_chain_length=N // K
+        ).training()
+      _assign([state.clusters], CENTERS[:selected])
+      # All but the assignment: XLA keeps the shapes of variables.
+      [(_, centers)] = [call.args for call in grow.call_args_list]
+      return centers, []
+
+    [(centers, _)] = self._assert_compiles(build, BATCHES[:1])
+    self.assertAllEqual(centers[:selected], CENTERS[:selected])
+    self.assertLen(np.unique(centers, axis=0), K)
+
+  @parameterized.named_parameters(*METRICS)
+  def test_prediction(self, metric):
+    def build(points):
+      state, *predictions = clustering_ops.KMeans(
+          points, K, distance_metric=metric
+      ).prediction()
+      _assign([state.clusters], CENTERS)
+      return predictions, []
+
+    self._assert_compiles(build, BATCHES)
+
+  @parameterized.named_parameters(*METRICS)
+  def test_evaluation(self, metric):
+    def build(points):
+      state, inference = clustering_ops.KMeans(
+          points, K, distance_metric=metric
+      ).evaluation()
+      _assign([state.clusters], CENTERS)
+      return inference.loss, []
+
+    self._assert_compiles(build, BATCHES)
+
+  @parameterized.parameters(tf.float16, tf.bfloat16)
+  def test_half_precision_is_summed_up_in_single(self, dtype):
+    # Their squares, and the sums of them, are too large for float16.
+    points = tf.cast(200 + 50 * BATCHES[0], dtype).numpy()
+
+    def build(batch):
+      state, inference, _, step = clustering_ops.KMeans(
+          batch, K, initial_clusters=points[:K]
+      ).training()
+      _assign([state.clusters], points[:K])
+      return _after(step, inference), [state.clusters]
+
+    [(inference, [clusters])] = self._assert_compiles(
+        build, [points], rtol=1e-4
+    )
+    model = numpy_model.initial_state(
+        points[:K].astype(np.float64), numpy_model.SQUARED_EUCLIDEAN, None
+    )
+    expected, expected_loss = numpy_model.step(model, points)
+    self.assertEqual(inference.distance[0].dtype, tf.float32)
+    self.assertAllClose(inference.loss, expected_loss, rtol=1e-4)
+    self.assertAllClose(clusters, expected.clusters, rtol=1e-4)
+
+
+class AutomaticallyCompiledTest(tf.test.TestCase, parameterized.TestCase):
+  """Sessions may compile what they can, and must leave out what cannot be."""
+
+  @parameterized.named_parameters(*RULES)
+  def test_training(self, kwargs):
+    def in_scope(*args, **kwargs):
+      graph = mock.Mock()
+      with tf.xla.experimental.jit_scope():
+        result = clustering_ops.KMeans(*args, **kwargs).training_graph()
+      graph.training_graph.return_value = result
+      return graph
+
+    kwargs = dict(kwargs, initial_clusters='random', random_seed=1)
+    plain, compiled = [
+        testing.TrainingGraph(make, BATCHES[0], K, **kwargs)
+        for make in (clustering_ops.KMeans, in_scope)
+    ]
+    for graph in plain, compiled:
+      # Centers are added to those of the first batch.
+      graph.initialize(BATCHES[0][: K - 1])
+      graph.initialize(BATCHES[0])
+      for batch in BATCHES:
+        graph.step(batch)
+    for name, value in plain.values().items():
+      self.assertAllClose(
+          value, compiled.values()[name], rtol=1e-5, atol=3e-5, msg=name
+      )
+    self.assertTrue(
+        any(
+            '_XlaCompile' in op.node_def.attr
+            for op in compiled.session.graph.get_operations()
+        )
+    )
+
+    batch = BATCHES[0].copy()
+    batch[7, 3] = np.nan
+    with self.assertRaisesRegex(tf.errors.InvalidArgumentError, 'NaN.*7.*3'):
+      compiled.step(batch)
+    self.assertAllClose(
+        plain.values()['clusters'],
+        compiled.values()['clusters'],
+        rtol=1e-5,
+        atol=3e-5,
+    )
+
+
+class KernelsTest(parameterized.TestCase):
+  """Ops have kernels for a device, says TensorFlow's registry of them."""
+
+  def _assert_all_have_kernels(self, graph, may_have_none=lambda node: False):
+    for device in DEVICES:
+      self.assertEmpty(
+          [
+              f'{node.op} {node.name}'
+              for node in placement.without_kernel(graph, device)
+              if not may_have_none(node)
+          ],
+          device,
+      )
+
+  @parameterized.named_parameters(
+      *(
+          (f'{rule}_{metric}', dict(kwargs, distance_metric=value))
+          for rule, kwargs in RULES
+          for metric, value in METRICS
+      ),
+      *(
+          (method, dict(initial_clusters=method))
+          for method in ('kmeans_plus_plus', 'kmc2', 'random')
+      ),
+  )
+  def test_training_graph(self, kwargs):
+    for dtype, rows in (tf.float32, None), (tf.float64, N), (tf.float16, N):
+      with tf.Graph().as_default() as graph:
+        clustering_ops.KMeans(
+            tf.compat.v1.placeholder(dtype, [rows, D]),
+            K,
+            **{'initial_clusters': CENTERS, **kwargs},
+        ).training_graph()
+      self._assert_all_have_kernels(graph)
+
+  @parameterized.named_parameters(*METRICS)
+  def test_prediction_and_evaluation(self, metric):
+    for dtype, rows in (tf.float32, None), (tf.float64, N), (tf.bfloat16, N):
+      with tf.Graph().as_default() as graph:
+        kmeans = clustering_ops.KMeans(
+            tf.compat.v1.placeholder(dtype, [rows, D]),
+            K,
+            distance_metric=metric,
+        )
+        kmeans.prediction()
+        kmeans.evaluation()
+      self._assert_all_have_kernels(graph)
+
+  def test_functions(self):
+    with tf.Graph().as_default() as graph:
+      points = tf.compat.v1.placeholder(tf.float32, [None, D])
+      clustering_ops.kmeans_plus_plus_initialization(points, K, 1, 2)
+      clustering_ops.kmc2_chain_initialization(points[:, 0], 1)
+      clustering_ops.nearest_neighbors(points, points[:K], 2)
+    self._assert_all_have_kernels(graph)
+
+  @parameterized.parameters(
+      dict(initial_clusters='kmeans_plus_plus', relative_tolerance=0.1),
+      dict(use_mini_batch=False, distance_metric='cosine'),
+      dict(initial_clusters='kmc2', mini_batch_steps_per_iteration=2),
+  )
+  def test_estimator(self, **kwargs):
+    def may_have_none(node):
+      """Input pipeline, summaries, savers, and the names of variables."""
+      return (
+          'Dataset' in node.op
+          or 'Iterator' in node.op
+          or 'Summary' in node.op
+          or node.name.startswith('save/')
+          or placement.handles_text(node)
+      )
+
+    class GraphHook(tf.compat.v1.train.SessionRunHook):
+
+      def after_create_session(self, session, coord):
+        graphs.append(session.graph)
+
+    graphs = []
+    kmeans = kmeans_estimator.KMeans(
+        K,
+        model_dir=testing.temporary_folder(self),
+        config=testing.run_config(),
+        **kwargs,
+    )
+
+    def input_fn():
+      return tf.data.Dataset.from_tensors(BATCHES[0]).repeat()
+
+    kmeans.train(input_fn, [GraphHook()], steps=1)
+    kmeans.evaluate(input_fn, steps=1, hooks=[GraphHook()])
+    next(kmeans.predict(input_fn, hooks=[GraphHook()]))
+    self.assertLen(graphs, 3)
+    for graph in graphs:
+      self._assert_all_have_kernels(graph, may_have_none)
+
+  def test_missing_kernels_are_seen(self):
+    with tf.Graph().as_default() as graph:
+      points = tf.compat.v1.placeholder(tf.float32, [N, D])
+      testing.reference_ops.KMeans(
+          [points], K, initial_clusters='kmeans_plus_plus', random_seed=1
+      ).training_graph()
+    for device in DEVICES:
+      self.assertContainsSubset(
+          {'NearestNeighbors', 'KmeansPlusPlusInitialization'},
+          {node.op for node in placement.without_kernel(graph, device)},
+      )
+
+
+if __name__ == '__main__':
+  tf.test.main()

@@ -6,9 +6,10 @@ Models are trained and exported once for each process.
 """
 
 import functools
+import itertools
 import os
 import tempfile
-from typing import Any, Callable, Dict, FrozenSet, Iterator
+from typing import Any, Callable, Dict, FrozenSet, List, Tuple
 
 import numpy as np
 import tensorflow as tf
@@ -110,34 +111,43 @@ def expected(metric: str, dtype: Any, batch: np.ndarray) -> np.ndarray:
   return distances
 
 
+def questions(dtype: Any) -> List[Tuple[str, np.ndarray]]:
+  """Signatures and batches to ask of a loaded model: any size, and NaN."""
+  batches = [points(n, dtype) for n in BATCHES]
+  batches.append(points(7, dtype))
+  batches[-1][3, 2] = np.nan
+  return list(itertools.product(SIGNATURES, batches))
+
+
 def assert_answers(
     answer: Callable[[str, np.ndarray], np.ndarray], metric: str, dtype: Any
 ) -> None:
-  """Checks a loaded model: values, dtypes, batches of any size, NaN.
+  """Asks a loaded model and checks values, dtypes and shapes.
 
   Args:
     answer: gives the output of a signature for a batch.
     metric: of the model.
     dtype: of the model and of the batches.
   """
-  for batch in _batches(dtype):
+  check([answer(*question) for question in questions(dtype)], metric, dtype)
+
+
+def check(answers: List[np.ndarray], metric: str, dtype: Any) -> None:
+  """Checks the answers to all `questions`; see `assert_answers`."""
+  tolerance = 2e-5 if dtype == np.float32 else 1e-12
+  asked = questions(dtype)
+  assert len(asked) == len(answers), len(answers)
+  for (signature, batch), answer in zip(asked, answers):
     truth = expected(metric, dtype, batch)
-    distances = answer('all_distances', batch)
-    index = answer('cluster_index', batch)
-    assert distances.dtype == dtype, distances.dtype
-    assert distances.shape == (len(batch), K), distances.shape
-    assert index.dtype == np.int64, index.dtype
-    assert index.shape == (len(batch),), index.shape
-    tolerance = 2e-5 if dtype == np.float32 else 1e-12
-    # NaN is equal only to NaN.
-    np.testing.assert_allclose(distances, truth, tolerance, tolerance)
     good = ~np.isnan(truth).any(axis=1)
-    np.testing.assert_array_equal(index[good], truth[good].argmin(axis=1))
-
-
-def _batches(dtype) -> Iterator[np.ndarray]:
-  for n in BATCHES:
-    yield points(n, dtype)
-  bad = points(7, dtype)
-  bad[3, 2] = np.nan
-  yield bad
+    if signature == 'all_distances':
+      np.testing.assert_equal(
+          (answer.dtype, answer.shape), (dtype, truth.shape)
+      )
+      # NaN is equal only to NaN.
+      np.testing.assert_allclose(answer, truth, tolerance, tolerance)
+    else:
+      np.testing.assert_equal(
+          (answer.dtype, answer.shape), (np.int64, (len(batch),))
+      )
+      np.testing.assert_array_equal(answer[good], truth[good].argmin(axis=1))

@@ -8,6 +8,7 @@ from typing import Callable, Optional
 import tensorflow as tf
 
 _SECONDS_BETWEEN_LOOKS = 0.2
+_LOSS_OF_A_WORKER = (tf.errors.AbortedError, tf.errors.UnavailableError)
 
 
 class InitializeClustersHook(tf.compat.v1.train.SessionRunHook):
@@ -26,6 +27,7 @@ class InitializeClustersHook(tf.compat.v1.train.SessionRunHook):
       num_clusters: int,
       is_chief: bool,
       save: Optional[Callable[[tf.compat.v1.Session], None]] = None,
+      follow_chief: Optional[tf.Operation] = None,
   ):
     """Creates the hook.
 
@@ -38,6 +40,8 @@ class InitializeClustersHook(tf.compat.v1.train.SessionRunHook):
       save: called with the session when this task has chosen them. An input
         that ends before the first step would leave them in no checkpoint: the
         one of step 0 is written before hooks can choose centers.
+      follow_chief: for tasks that have variables of their own, see
+        `replicas.follow_first`; every task runs it, once the chief gets there.
     """
     self._init_op = init_op
     self._initialized = initialized
@@ -45,15 +49,33 @@ class InitializeClustersHook(tf.compat.v1.train.SessionRunHook):
     self._num_clusters = num_clusters
     self._is_chief = is_chief
     self._save = save
+    self._follow_chief = follow_chief
 
   def after_create_session(self, session, coord):
     del coord
-    if session.run(self._initialized):
-      return
-    if not self._is_chief:
+    is_new = self._is_chief and not session.run(self._initialized)
+    if is_new:
+      self._choose(session)
+    if self._follow_chief is not None:
+      self._follow(session)
+    elif not self._is_chief:
       while not session.run(self._initialized):
         time.sleep(_SECONDS_BETWEEN_LOOKS)
-      return
+    if is_new and self._save:
+      self._save(session)
+
+  def _follow(self, session):
+    try:
+      session.run(self._follow_chief)
+    except _LOSS_OF_A_WORKER as error:
+      # Estimator would try again and again, while TensorFlow lets no process
+      # back into a cluster that it has seen fail.
+      raise RuntimeError(
+          'Another worker has gone, or has come to the end of its input. Start '
+          'all workers again; they go on from the latest checkpoint.'
+      ) from error
+
+  def _choose(self, session):
     try:
       while not session.run(self._initialized):
         session.run(self._init_op)
@@ -65,8 +87,6 @@ class InitializeClustersHook(tf.compat.v1.train.SessionRunHook):
           f'The input ended when {selected} of {self._num_clusters} initial '
           'centers were chosen. Give more rows, or fewer num_clusters.',
       ) from None
-    if self._save:
-      self._save(session)
 
 
 class RelativeToleranceHook(tf.compat.v1.train.SessionRunHook):

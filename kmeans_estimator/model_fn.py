@@ -12,6 +12,8 @@ from kmeans_estimator import features as features_lib
 from kmeans_estimator import hooks
 from kmeans_estimator.ops import clustering_ops
 from kmeans_estimator.ops import parameters as parameters_lib
+from kmeans_estimator.ops import replicas
+from kmeans_estimator.ops import state as state_lib
 from kmeans_estimator import saver as saver_lib
 
 ALL_DISTANCES = 'all_distances'
@@ -64,6 +66,11 @@ class ModelFn:
       ValueError: features make no matrix.
     """
     del labels
+    return self._spec(features, mode, config)
+
+  # A strategy would have AutoGraph rewrite it all, a user's function included.
+  @tf.autograph.experimental.do_not_convert
+  def _spec(self, features, mode, config):
     points = features_lib.parse_features(features, self._feature_columns)
     p = self._parameters
     graph = clustering_ops.KMeans(
@@ -100,6 +107,7 @@ class ModelFn:
         defer_build=True,
         save_relative_paths=True,
     )
+    start_alone, follow_chief = self._of_several_workers(state)
     training_hooks = [
         hooks.InitializeClustersHook(
             init_op,
@@ -108,6 +116,7 @@ class ModelFn:
             self._parameters.num_clusters,
             config.is_chief,
             save=_save_function(saver, config),
+            follow_chief=follow_chief,
         )
     ]
     if self._parameters.relative_tolerance is not None:
@@ -121,13 +130,40 @@ class ModelFn:
         predictions=_predictions(
             inference.all_distances, inference.cluster_index
         ),
-        loss=inference.loss,
+        loss=replicas.share_of_first(inference.loss),
         train_op=train_op,
         # For exports. No mean: centers move from batch to batch.
         eval_metric_ops={SCORE: (inference.loss, inference.loss)},
         training_hooks=training_hooks,
-        scaffold=_Scaffold(saver=saver),
+        scaffold=_Scaffold(saver=saver, init_op=start_alone),
     )
+
+  def _of_several_workers(self, state):
+    """How workers with variables of their own start, or Nones.
+
+    Returns:
+      An op by which a worker initialises its variables without waiting for the
+      others, and the op that then gives it the values of the first one.
+    """
+    if not replicas.are_on_several_workers():
+      return None, None
+    p = self._parameters
+    global_step = tf.compat.v1.train.get_global_step()
+    of_training = [v for v in (*state, global_step) if v is not None]
+    init_op = tf.group(
+        state_lib.assign_initial_values(
+            state, p.num_clusters, p.steps_per_iteration
+        ),
+        global_step.assign(0, read_value=False),
+        tf.compat.v1.variables_initializer(
+            [
+                v
+                for v in tf.compat.v1.global_variables()
+                if not any(v is other for other in of_training)
+            ]
+        ),
+    )
+    return init_op, replicas.follow_first(of_training, state.clusters.shape[1])
 
   def _evaluation_spec(self, graph):
     state, inference = graph.evaluation()

@@ -14,6 +14,7 @@ import tensorflow as tf
 from kmeans_estimator.ops import distances
 from kmeans_estimator.ops import parameters as parameters_lib
 from kmeans_estimator.ops import points as points_lib
+from kmeans_estimator.ops import replicas
 from kmeans_estimator.ops import seeding
 from kmeans_estimator.ops import state as state_lib
 from kmeans_estimator.ops import updates
@@ -29,6 +30,10 @@ kmeans_plus_plus_initialization = seeding.kmeans_plus_plus_initialization
 kmc2_chain_initialization = seeding.kmc2_chain_initialization
 
 InitialClusters = Union[str, np.ndarray, tf.Tensor, list, Callable[..., Any]]
+
+
+def _losses(allocations):
+  return [tf.reduce_sum(item.distance) for item in allocations]
 
 
 def nearest_neighbors(
@@ -63,7 +68,8 @@ class Inference(NamedTuple):
     all_distances: `[n, k]`, the distance of each point to each center.
     cluster_index: int64 `[n]`, the nearest center.
     distance: `[n]`, the distance to it.
-    loss: scalar, the sum of all `distance`. Evaluating it fails on NaN or Inf.
+    loss: scalar, the sum of all `distance`, over all replicas if there are
+      several. Evaluating it fails on NaN or Inf.
   """
 
   all_distances: List[tf.Tensor]
@@ -213,7 +219,11 @@ class KMeans:
         self._dtype,
         parameters.steps_per_iteration,
     )
-    init_op = self._init_op(state)
+    own_choice = not isinstance(parameters.initial_clusters, str)
+    init_op = replicas.once_for_all(
+        lambda inputs: self._init_op(state, inputs, own_choice),
+        self._inputs if own_choice else self._points,
+    )
     if state.update_in_steps is None:
       inference, training_op = self._step(state)
       return state, inference, init_op, training_op
@@ -245,7 +255,9 @@ class KMeans:
         distances.nearest(shard, centers, self._parameters.distance_metric)
         for shard in self._points
     ]
-    return state, self._inference(centers, allocations)
+    losses = _losses(allocations)
+    [loss] = replicas.sum_over_replicas([tf.add_n(losses)])
+    return state, self._inference(centers, allocations, losses, loss)
 
   def prediction(
       self,
@@ -284,19 +296,18 @@ class KMeans:
         for shard in self._points
     ]
 
-  def _inference(self, centers, allocations):
-    losses = [tf.reduce_sum(item.distance) for item in allocations]
-    checks = [
-        points_lib.assert_finite(shard, item.distance, loss)
-        for shard, item, loss in zip(self._inputs, allocations, losses)
-    ]
-    with tf.control_dependencies(checks):
-      loss = tf.identity(losses[0] if len(losses) == 1 else tf.add_n(losses))
+  def _inference(self, centers, allocations, losses, loss):
+    def checks():
+      return [
+          points_lib.assert_finite(shard, item.distance, shard_loss)
+          for shard, item, shard_loss in zip(self._inputs, allocations, losses)
+      ]
+
     return Inference(
         all_distances=self._all_distances(centers),
         cluster_index=[item.index for item in allocations],
         distance=[item.distance for item in allocations],
-        loss=loss,
+        loss=replicas.checked(loss, checks),
     )
 
   def _step(self, state):
@@ -310,8 +321,11 @@ class KMeans:
             for shard in self._points
         )
     )
-    inference = self._inference(centers, allocations)
-    sums, counts = tf.add_n(sums), tf.add_n(counts)
+    losses = _losses(allocations)
+    sums, counts, loss = replicas.sum_over_replicas(
+        [tf.add_n(sums), tf.add_n(counts), tf.add_n(losses)]
+    )
+    inference = self._inference(centers, allocations, losses, loss)
     after = [inference.loss]
     if state.counts is None:
       return inference, updates.apply_full_batch(
@@ -325,14 +339,11 @@ class KMeans:
         state, stored, sums, counts, after
     )
 
-  def _init_op(self, state):
+  def _init_op(self, state, inputs, own_choice):
     """Adds the centers that this batch gives to those chosen before."""
     parameters = self._parameters
-    method = parameters.initial_clusters
-    own_choice = not isinstance(method, str)
-    inputs = self._inputs if own_choice else self._points
     # Not from the batch where it is known: given centers are not to use up one.
-    columns = self._dimensions or tf.shape(self._inputs[0])[1]
+    columns = self._dimensions or tf.shape(inputs[0])[1]
 
     def rows(variable):
       # A checkpoint of the first implementation holds a vector without
@@ -346,7 +357,7 @@ class KMeans:
     chosen = rows(state.clusters)
     chosen.set_shape([None, self._dimensions])
     new = seeding.choose(
-        method,
+        parameters.initial_clusters,
         inputs,
         chosen,
         parameters.num_clusters,

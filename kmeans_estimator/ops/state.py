@@ -47,6 +47,26 @@ def _variable(initial_value, name, shape=None):
   )
 
 
+def _initial_values(
+    num_clusters, dimensions, dtype, steps_per_iteration
+) -> State:
+  """What training starts with: functions, in a `State` of them."""
+
+  def centers():
+    return tf.zeros([0, dimensions or 0], dtype)
+
+  values = State(clusters=centers, initialized=lambda: tf.constant(False))
+  if steps_per_iteration is None:
+    return values
+  if steps_per_iteration == 1:
+    return values._replace(counts=lambda: tf.ones([num_clusters], tf.int64))
+  return values._replace(
+      counts=lambda: tf.zeros([num_clusters], tf.int64),
+      clusters_updated=centers,
+      update_in_steps=lambda: tf.constant(steps_per_iteration, tf.int64),
+  )
+
+
 def training_state(
     num_clusters: Union[int, tf.Tensor],
     dimensions: Optional[int],
@@ -67,32 +87,51 @@ def training_state(
   Returns:
     A `State`.
   """
+  values = _initial_values(num_clusters, dimensions, dtype, steps_per_iteration)
 
-  def centers(name):
-    return _variable(
-        lambda: tf.zeros([0, dimensions or 0], dtype), name, [None, dimensions]
-    )
+  def variable(value, name, shape=None):
+    return value and _variable(value, name, shape)
 
-  clusters = centers(CLUSTERS_VAR_NAME)
-  initialized = _variable(lambda: False, INITIALIZED_VAR_NAME)
-  if steps_per_iteration is None:
-    return State(clusters, initialized)
-  if steps_per_iteration == 1:
-    counts = _variable(
-        lambda: tf.ones([num_clusters], tf.int64), COUNTS_VAR_NAME
-    )
-    return State(clusters, initialized, counts)
+  shape = [None, dimensions]
   return State(
-      clusters,
-      initialized,
-      counts=_variable(
-          lambda: tf.zeros([num_clusters], tf.int64), COUNTS_VAR_NAME
-      ),
-      clusters_updated=centers(CLUSTERS_UPDATED_VAR_NAME),
-      update_in_steps=_variable(
-          lambda: tf.constant(steps_per_iteration, tf.int64),
-          UPDATE_IN_STEPS_VAR_NAME,
-      ),
+      variable(values.clusters, CLUSTERS_VAR_NAME, shape),
+      variable(values.initialized, INITIALIZED_VAR_NAME),
+      variable(values.counts, COUNTS_VAR_NAME),
+      variable(values.clusters_updated, CLUSTERS_UPDATED_VAR_NAME, shape),
+      variable(values.update_in_steps, UPDATE_IN_STEPS_VAR_NAME),
+  )
+
+
+def assign_initial_values(
+    state: State,
+    num_clusters: Union[int, tf.Tensor],
+    steps_per_iteration: Optional[int],
+) -> tf.Operation:
+  """Initialises variables in this process alone.
+
+  The initialisers that a `tf.distribute.Strategy` gives to variables let all
+  workers wait for each other, and compare nothing.
+
+  Args:
+    state: made by `training_state`.
+    num_clusters: k, as there.
+    steps_per_iteration: M, as there.
+
+  Returns:
+    The op that does it.
+  """
+  values = _initial_values(
+      num_clusters,
+      state.clusters.shape[1],
+      state.clusters.dtype,
+      steps_per_iteration,
+  )
+  return tf.group(
+      *(
+          variable.assign(value(), read_value=False)
+          for variable, value in zip(state, values)
+          if variable is not None
+      )
   )
 
 

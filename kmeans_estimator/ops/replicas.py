@@ -1,0 +1,207 @@
+# Copyright 2026 The kmeans_estimator Authors.
+# SPDX-License-Identifier: Apache-2.0
+"""Replicas of a graph that make one step together.
+
+Under a synchronous `tf.distribute.Strategy` the graph is built once for each
+replica. Each has a batch and a copy of the variables of its own. What a step
+sums up over its batch is summed up over all replicas, and since all of them
+then do the same with the same numbers, their variables stay the same.
+
+Nothing here adds to a graph that has no replicas.
+"""
+
+from typing import Callable, List, Optional, Sequence
+
+import tensorflow as tf
+
+_MAX_NAMED = 16
+_SUM = tf.distribute.ReduceOp.SUM
+
+
+def _context() -> Optional[tf.distribute.ReplicaContext]:
+  """The replica that the graph is being built for, if it is one of several."""
+  context = tf.distribute.get_replica_context()
+  if context is None or context.num_replicas_in_sync == 1:
+    return None
+  return context
+
+
+def sum_over_replicas(values: Sequence[tf.Tensor]) -> List[tf.Tensor]:
+  """Sums up tensors over the replicas, element by element.
+
+  Args:
+    values: tensors that have the same shape on every replica.
+
+  Returns:
+    The sums, as many as there are values, of their shapes and dtypes.
+  """
+  context = _context()
+  if context is None:
+    return list(values)
+  # TensorFlow joins what is summed up in one go, and cannot join dtypes.
+  sums = {}
+  for dtype in dict.fromkeys(value.dtype for value in values):
+    of_dtype = [i for i, value in enumerate(values) if value.dtype == dtype]
+    sums.update(
+        zip(of_dtype, context.all_reduce(_SUM, [values[i] for i in of_dtype]))
+    )
+  return [sums[i] for i in range(len(values))]
+
+
+def share_of_first(value: tf.Tensor) -> tf.Tensor:
+  """The share of a replica in a sum that is to come out as `value`.
+
+  Estimator adds up the losses of all replicas, while ours is that of all
+  replicas already.
+
+  Args:
+    value: a tensor, the same on every replica.
+
+  Returns:
+    `value` on the first replica, zeros on the others.
+  """
+  context = _context()
+  if context is None or _is_first(context):
+    return value
+  return tf.zeros_like(value)
+
+
+def checked(
+    total: tf.Tensor, make_checks: Callable[[], List[tf.Operation]]
+) -> tf.Tensor:
+  """A sum over all replicas, once it is known to be finite on each of them.
+
+  A replica that fails while others wait for its share would let them wait. So
+  checks come after the sum. Those of this process come first: they know what is
+  wrong, where a sum that is not finite only says that something is.
+
+  Args:
+    total: float scalar, a sum over all replicas.
+    make_checks: returns ops that fail if the replica's own share is not finite.
+
+  Returns:
+    `total`. Evaluating it fails on every replica if it is not finite.
+  """
+  context = _context()
+  if context is None:
+    with tf.control_dependencies(make_checks()):
+      return tf.identity(total)
+  with tf.control_dependencies([total]):
+    checks = make_checks()
+
+  def check_total(strategy, totals):
+    total = strategy.experimental_local_results(totals)[0]
+    return _assert(
+        tf.math.is_finite(total),
+        'The batch of another worker holds NaN or Inf, or the distances of all '
+        'replicas are too large to be summed up. Their sum is',
+        total,
+    )
+
+  # What is built in a merge call runs after the checks of every replica.
+  with tf.control_dependencies(checks):
+    check = context.merge_call(check_total, args=(total,))
+  with tf.control_dependencies([check]):
+    return tf.identity(total)
+
+
+def once_for_all(
+    build: Callable[[List[tf.Tensor]], tf.Operation], batches: List[tf.Tensor]
+) -> tf.Operation:
+  """Builds an op once for all replicas of this process.
+
+  Args:
+    build: takes batches and returns an op. What it assigns to a variable is
+      assigned on all replicas of the process.
+    batches: matrices, the replica's own.
+
+  Returns:
+    The op made from the batches of all replicas of the process, joined.
+  """
+  context = _context()
+  if context is None:
+    return build(batches)
+
+  def merge(strategy, *batches):
+    return build(
+        [tf.concat(strategy.experimental_local_results(b), 0) for b in batches]
+    )
+
+  return context.merge_call(merge, args=tuple(batches))
+
+
+def are_on_several_workers() -> bool:
+  """Whether some of the replicas belong to other processes."""
+  context = _context()
+  if context is None:
+    return False
+  num_local = context.merge_call(
+      lambda strategy, x: len(strategy.experimental_local_results(x)),
+      args=(tf.zeros([]),),
+  )
+  return num_local < context.num_replicas_in_sync
+
+
+def follow_first(
+    variables: Sequence[tf.Variable], columns: Optional[int]
+) -> tf.Operation:
+  """Gives the variables of all replicas the values of the first one's.
+
+  For replicas on several workers, of which only one chooses the initial
+  centers, and only one may find the checkpoint.
+
+  Args:
+    variables: numbers or bools, of the same rank on every replica.
+    columns: how many the replica's input has, None if it is not known.
+
+  Returns:
+    An op that every worker has to run. It fails on all of them if their inputs
+    differ in `columns`.
+  """
+  context = _context()
+
+  def sum_over_replicas(value):
+    [total] = context.all_reduce(_SUM, [value])
+    return total
+
+  num_replicas = context.num_replicas_in_sync
+  own = tf.one_hot(
+      context.replica_id_in_sync_group,
+      num_replicas,
+      tf.constant(columns or 0, tf.int64),
+  )
+  all_columns = sum_over_replicas(own)
+  check = _assert(
+      tf.reduce_all(tf.equal(all_columns, all_columns[0])),
+      'The inputs of all replicas must have the same number of columns; they '
+      'have (0: not known):',
+      all_columns,
+  )
+  updates = []
+  for variable in variables:
+    with tf.control_dependencies([check]):
+      value = variable.read_value()
+      shape = tf.shape(value, tf.int64)
+      if not variable.shape.is_fully_defined():
+        shape = sum_over_replicas(share_of_first(shape))
+        # The first one has no use for it, but the others wait for its share.
+        updates.append(shape)
+      numbers = tf.cast(value, tf.int64) if value.dtype == tf.bool else value
+      if not _is_first(context):
+        numbers = tf.zeros(shape, numbers.dtype)
+      value = tf.cast(sum_over_replicas(numbers), value.dtype)
+      value.set_shape(variable.shape)
+      updates.append(variable.assign(value, read_value=False))
+  return tf.group(*updates)
+
+
+def _assert(condition, text, value):
+  # Only a host takes text, also where all else is told to be elsewhere.
+  with tf.device('/CPU:0'):
+    return tf.raw_ops.Assert(
+        condition=condition, data=[text, value], summarize=_MAX_NAMED
+    )
+
+
+def _is_first(context):
+  return tf.get_static_value(context.replica_id_in_sync_group) == 0

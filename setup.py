@@ -8,6 +8,15 @@ import setuptools
 
 _EXAMPLES = ['scikit-learn']
 _BENCHMARKS = ['faiss-cpu', 'matplotlib', 'scikit-learn']
+# tf2onnx for TensorFlow's later versions of protobuf needs Python 3.10. onnx
+# 1.19.0 needs a newer ml-dtypes than it says.
+_SERVING = [
+    'onnx!=1.19.0; python_version >= "3.10"',
+    'onnxruntime; python_version >= "3.10"',
+    'scikit-learn',
+    'tensorflow-serving-api>=2.13,<2.22',
+    'tf2onnx>=1.17; python_version >= "3.10"',
+]
 
 setuptools.setup(
     name='kmeans-estimator',
@@ -44,7 +53,8 @@ setuptools.setup(
         'benchmarks': _BENCHMARKS,
         'examples': _EXAMPLES,
         'lint': ['ruff'],
+        'serving': _SERVING,
         'test': ['hypothesis', 'pytest', 'pytest-xdist', 'tf-keras']
-        + sorted({*_BENCHMARKS, *_EXAMPLES}),
+        + sorted({*_BENCHMARKS, *_EXAMPLES, *_SERVING}),
     },
 )

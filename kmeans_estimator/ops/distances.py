@@ -1,11 +1,43 @@
-"""Distances between points and centers, and what a step sums over them."""
+# Copyright 2026 The kmeans_estimator Authors.
+# SPDX-License-Identifier: Apache-2.0
+"""Distances between points and centers, and what a step sums over them.
 
+Distances come from the expanded square `|x|^2 - 2 x.c + |c|^2`, so that most of
+the work is one matrix product. Its terms cancel for data far from 0. Therefore
+points and centers are first shifted to a common origin, one of the centers:
+what remains to cancel is the extent of the data, not its place.
+
+The cosine distance is half the squared Euclidean distance of unit vectors. That
+form, too, is exact for vectors that are nearly alike, where `1 - u.v` rounds
+to 0.
+"""
+
+import math
+import sys
 from typing import NamedTuple, Tuple
 
+import numpy as np
 import tensorflow as tf
 
 SQUARED_EUCLIDEAN_DISTANCE = 'squared_euclidean'
 COSINE_DISTANCE = 'cosine'
+
+# Batches of more coordinates or distances than this are worked off in blocks of
+# so many: 4 MB of float32, which is about what a core's share of cache holds.
+_BLOCK_ELEMENTS = 2**20
+# More rows make a block no faster, fewer make it slow, whatever its width.
+_MAX_BLOCK_ROWS = 4096
+_MIN_BLOCK_ROWS = 64
+_PARALLEL_BLOCKS = 2
+# Begins of blocks are then aligned in memory, and slices of it need no copy.
+_ROWS_MULTIPLE = 16
+# Multiplications in a batch from which ops pay that make others cheaper.
+_MIN_LARGE_WORK = 2**20
+# From so many centers on, TensorFlow's matrix product, which is fitted to the
+# processor it runs on, is ahead of the one in the CPU's search kernel.
+_MAX_NATIVE_CENTERS = 127
+# Columns of a matrix that SparseTensorDenseMatMul adds up in a plain loop.
+_MAX_LOOP_COLUMNS = 31
 
 
 class Allocation(NamedTuple):
@@ -30,23 +62,12 @@ def l2_normalize(x: tf.Tensor) -> tf.Tensor:
     x: Float `[n, d]`.
 
   Returns:
-    As `x`. Zero rows stay zero; rows with NaN or Inf become NaN.
+    As `x`. Zero rows stay zero; rows with NaN or Inf hold NaN.
   """
   largest = tf.reduce_max(tf.abs(x), axis=1, keepdims=True)
   scaled = tf.math.divide_no_nan(x, largest)
   norm = tf.sqrt(tf.reduce_sum(tf.square(scaled), axis=1, keepdims=True))
   return tf.math.divide_no_nan(scaled, norm)
-
-
-def _origin(centers):
-  """`[d]`: the center nearest to the mean of the centers that are not 0."""
-  used = tf.cast(
-      tf.reduce_any(tf.not_equal(centers, 0), axis=1, keepdims=True),
-      centers.dtype)
-  mean = tf.math.divide_no_nan(
-      tf.reduce_sum(centers, axis=0), tf.reduce_sum(used))
-  nearest = tf.argmin(tf.reduce_sum(tf.square(centers - mean), axis=1))
-  return tf.gather(centers, nearest)
 
 
 def pairwise(
@@ -56,13 +77,8 @@ def pairwise(
 ) -> tf.Tensor:
   """Distance from every point to every center.
 
-  Squared Euclidean distances come from the expanded square
-  `|x|^2 - 2 x.c + |c|^2`, with points and centers first shifted to a common
-  origin, one of the centers: without that, the terms cancel for data far from
-  0. The shift depends on the centers alone, so that a bad row stays alone.
-
   Args:
-    points: Float `[n, d]`; for the cosine metric with rows of unit length.
+    points: Float `[n, d]`; for the cosine metric with rows of unit length or 0.
     centers: As points, `[k, d]`; likewise.
     metric: `SQUARED_EUCLIDEAN_DISTANCE` or `COSINE_DISTANCE`.
 
@@ -70,18 +86,18 @@ def pairwise(
     `[n, k]` of the points' dtype; not negative. Rows that hold NaN or Inf are
     not finite, and no other row is touched by them.
   """
+  prepared = _prepare(centers, metric)
+  shifted = _shift(points, prepared.origin)
+  distances = tf.maximum(
+      _relative(shifted, prepared)
+      + tf.expand_dims(_half_or_whole_square(shifted, metric), 1),
+      0,
+  )
   if metric == COSINE_DISTANCE:
-    return tf.maximum(
-        1 - tf.matmul(points, centers, transpose_b=True), 0)
-  origin = _origin(centers)
-  # A subtraction would broadcast a single column where the number of columns
-  # is only known when the graph runs; this refuses it, with both numbers.
-  points = tf.nn.bias_add(points, -origin)
-  centers -= origin
-  products = tf.matmul(points, centers * -2, transpose_b=True)
-  products = tf.nn.bias_add(products, tf.reduce_sum(tf.square(centers), axis=1))
-  return tf.maximum(
-      products + tf.reduce_sum(tf.square(points), axis=1, keepdims=True), 0)
+    distances = tf.where(
+        tf.expand_dims(_is_zero(points), 1), tf.ones_like(distances), distances
+    )
+  return distances
 
 
 def nearest(
@@ -91,17 +107,19 @@ def nearest(
 ) -> Allocation:
   """The nearest center of each point, and the distance to it.
 
+  No more than a few blocks of the matrix of distances are held at a time, if
+  the number of centers and columns is known.
+
   Args:
-    points: Float `[n, d]`; for the cosine metric with rows of unit length.
+    points: Float `[n, d]`; for the cosine metric with rows of unit length or 0.
     centers: As points, `[k, d]`; likewise.
     metric: `SQUARED_EUCLIDEAN_DISTANCE` or `COSINE_DISTANCE`.
 
   Returns:
     An `Allocation`. The distance of a row that holds NaN or Inf is not finite.
   """
-  distances = pairwise(points, centers, metric)
-  return Allocation(
-      tf.argmin(distances, axis=1), tf.reduce_min(distances, axis=1))
+  allocation, _ = _allocate(points, centers, metric, with_sums=False)
+  return allocation
 
 
 def allocate(
@@ -111,8 +129,12 @@ def allocate(
 ) -> Tuple[Allocation, tf.Tensor, tf.Tensor]:
   """Allocates points to centers and sums them up by center.
 
+  Memory is bounded as in `nearest`. Sums are taken of the shifted points: far
+  from 0, a float32 sum of the points themselves would round their differences
+  away.
+
   Args:
-    points: Float `[n, d]`; for the cosine metric with rows of unit length.
+    points: Float `[n, d]`; for the cosine metric with rows of unit length or 0.
     centers: As points, `[k, d]`; likewise.
     metric: `SQUARED_EUCLIDEAN_DISTANCE` or `COSINE_DISTANCE`.
 
@@ -122,9 +144,353 @@ def allocate(
     sums: `[k, d]` of the points' dtype, the sum of each center's points.
     counts: int64 `[k]`, how many they are.
   """
-  allocation = nearest(points, centers, metric)
-  num_clusters = centers.shape[0]
-  sums = tf.math.unsorted_segment_sum(points, allocation.index, num_clusters)
-  counts = tf.math.unsorted_segment_sum(
-      tf.ones_like(allocation.index, tf.int32), allocation.index, num_clusters)
-  return allocation, sums, tf.cast(counts, tf.int64)
+  allocation, sums = _allocate(points, centers, metric, with_sums=True)
+  return (allocation, *sums)
+
+
+class _Prepared(NamedTuple):
+  """What distances to some centers are computed from.
+
+  Attributes:
+    metric: the metric.
+    origin: `[d]`, what points are to be shifted by.
+    centers: `[k, d]`, the shifted centers.
+    factors: `[k, d]`, what the products with shifted points are taken with.
+    offsets: `[k]`, what is added to the products.
+  """
+
+  metric: str
+  origin: tf.Tensor
+  centers: tf.Tensor
+  factors: tf.Tensor
+  offsets: tf.Tensor
+
+
+def _prepare(centers, metric):
+  origin = _origin(centers)
+  shifted = centers - origin
+  offsets = _half_or_whole_square(shifted, metric)
+  if metric == COSINE_DISTANCE:
+    # At distance 1 from everything, as 1 - u.v says.
+    offsets += tf.where(
+        _is_zero(centers),
+        tf.constant(0.5, centers.dtype),
+        tf.constant(0, centers.dtype),
+    )
+    return _Prepared(metric, origin, shifted, -shifted, offsets)
+  return _Prepared(metric, origin, shifted, shifted * -2, offsets)
+
+
+def _origin(centers):
+  """`[d]`: the center nearest to the mean of the centers that are not 0.
+
+  An emptied center is 0, and is not to draw the origin away from the data.
+  """
+  is_used = tf.reduce_any(tf.cast(centers, tf.bool), axis=1)
+  num_used = tf.reduce_sum(tf.cast(is_used, centers.dtype))
+  mean = tf.math.divide_no_nan(tf.reduce_sum(centers, axis=0), num_used)
+  squares = tf.reduce_sum(tf.math.squared_difference(centers, mean), axis=1)
+  return tf.gather(centers, tf.argmin(squares))
+
+
+def _shift(points, origin):
+  # A subtraction would broadcast a single column, which may come when the graph
+  # runs: nobody checks what a loaded SavedModel is fed, whatever its signature
+  # says. This refuses it, with both numbers, and is as fast.
+  return tf.nn.bias_add(points, -origin)
+
+
+def _half_or_whole_square(shifted, metric):
+  squares = tf.reduce_sum(tf.square(shifted), axis=1)
+  return squares * 0.5 if metric == COSINE_DISTANCE else squares
+
+
+def _is_zero(x):
+  return tf.equal(tf.reduce_max(tf.abs(x), axis=1), 0)
+
+
+def _relative(shifted, prepared):
+  """`[n, k]`: the distances less a term that is the same for a whole row."""
+  return tf.nn.bias_add(
+      tf.matmul(shifted, prepared.factors, transpose_b=True), prepared.offsets
+  )
+
+
+def _allocate(points, centers, metric, with_sums):
+  """Returns an `Allocation` and, if asked for, sums and counts."""
+  n = points.shape[0]
+  k, d = centers.shape
+  prepared = _prepare(centers, metric)
+  on_cpu = _is_for_cpu(prepared.origin)
+
+  def make_worker(num_rows):
+    return _make_worker(num_rows, prepared, with_sums, on_cpu)
+
+  if not centers.shape.is_fully_defined() or (
+      n is not None
+      and n <= max(_BLOCK_ELEMENTS // max(k, d), _MIN_BLOCK_ROWS)
+  ):
+    index, distance, sums = make_worker(n)(points)
+  else:
+    if points.shape[1] != d:
+      points = tf.ensure_shape(points, [n, d])
+    index, distance, sums = _in_blocks(make_worker, points, prepared, with_sums)
+  allocation = Allocation(index, tf.maximum(distance, 0))
+  if not with_sums:
+    return allocation, None
+  counts = _count(index, tf.shape(centers)[0] if k is None else k, on_cpu)
+  shifts = tf.expand_dims(tf.cast(counts, centers.dtype), 1) * prepared.origin
+  return allocation, (sums[0] + shifts, tf.cast(counts, tf.int64))
+
+
+def _in_blocks(make_worker, points, prepared, with_sums):
+  """As a worker, but for points to be worked off in blocks.
+
+  The blocks have one static size, so that XLA can compile the loop. Rows that
+  do not fill a block come last.
+  """
+  n, d = points.shape
+  rows = _block_rows(n, max(prepared.centers.shape))
+  num_rows = tf.shape(points)[0] if n is None else n
+  num_blocks = num_rows // rows
+  flat = tf.reshape(points, [-1])
+  work = make_worker(rows)
+
+  def body(number, indices, distances, sums):
+    # Slices of a vector are views; TensorFlow copies those of a matrix.
+    begin = tf.cast(number, tf.int64) * (rows * d)
+    block = tf.reshape(tf.slice(flat, [begin], [rows * d]), [rows, d])
+    index, distance, block_sums = work(block)
+    return (
+        number + 1,
+        indices.write(number, index),
+        distances.write(number, distance),
+        [total + part for total, part in zip(sums, block_sums)],
+    )
+
+  _, indices, distances, sums = tf.while_loop(
+      lambda number, *_: number < num_blocks,
+      body,
+      (
+          0,
+          tf.TensorArray(tf.int64, num_blocks, element_shape=[rows]),
+          tf.TensorArray(points.dtype, num_blocks, element_shape=[rows]),
+          [tf.zeros_like(prepared.centers)] if with_sums else [],
+      ),
+      parallel_iterations=_PARALLEL_BLOCKS,
+  )
+  index, distance = (tf.reshape(a.stack(), [-1]) for a in (indices, distances))
+  if n is None or n % rows:
+    last = points[num_blocks * rows :]
+    last_index, last_distance, last_sums = make_worker(last.shape[0])(last)
+    index = tf.concat([index, last_index], axis=0)
+    distance = tf.concat([distance, last_distance], axis=0)
+    sums = [total + part for total, part in zip(sums, last_sums)]
+  index.set_shape([n])
+  distance.set_shape([n])
+  return index, distance, sums
+
+
+def _block_rows(n, width):
+  """Rows of a block: of `n`, if that is known, a divisor where there is one."""
+  most = min(max(_BLOCK_ELEMENTS // width, _MIN_BLOCK_ROWS), _MAX_BLOCK_ROWS)
+  most -= most % _ROWS_MULTIPLE
+  if n is not None:
+    for rows in range(most, most // 2, -_ROWS_MULTIPLE):
+      if n % rows == 0:
+        return rows
+  return most
+
+
+def _make_worker(num_rows, prepared, with_sums, on_cpu):
+  """Chooses the ops that allocate some rows, and add them up.
+
+  Args:
+    num_rows: how many rows, None if that is not known.
+    prepared: of the centers.
+    with_sums: whether sums are wanted.
+    on_cpu: whether ops may be used that only CPUs have, or have well.
+
+  Returns:
+    A function from points `[num_rows, d]` to index `[num_rows]`, distance
+    `[num_rows]` and a list: sums of the shifted points, if they are wanted.
+    What depends on no row is computed outside of it, once for all blocks.
+  """
+  k, d = prepared.centers.shape
+  known = num_rows and prepared.centers.shape.is_fully_defined()
+  large = known and num_rows * d * k >= _MIN_LARGE_WORK
+  shift = _make_shift(num_rows if large else None, prepared.origin)
+  search = _search
+  if (
+      large
+      and on_cpu
+      and with_sums
+      and k <= _MAX_NATIVE_CENTERS
+      and prepared.metric == SQUARED_EUCLIDEAN_DISTANCE
+      and prepared.centers.dtype == tf.float32
+  ):
+    search = _search_natively
+  add_up = _make_add_up(num_rows, prepared, sparsely=large and on_cpu)
+
+  def work(points):
+    shifted = shift(points)
+    index, distance = search(points, shifted, prepared)
+    return index, distance, [add_up(shifted, index)] if with_sums else []
+
+  return work
+
+
+def _is_for_cpu(tensor):
+  """Whether what is made where this tensor was made will run on a CPU.
+
+  Not where a GPU might take it or XLA compile it: functions are made without
+  knowing which.
+  """
+  if tf.executing_eagerly() or tensor.graph.building_function:
+    return False
+  if sys.byteorder != 'little':
+    return False
+  if any(
+      tf.config.list_physical_devices(kind) for kind in ('GPU', 'TPU')
+  ):
+    return False
+  if tensor.device and 'CPU' not in tensor.device.upper():
+    return False
+  return not any(
+      'xla' in name.lower() or 'tpu' in name.lower()
+      for name in tensor.op.node_def.attr
+  )
+
+
+def _make_shift(num_rows, origin):
+  d = origin.shape[0]
+  # Broadcasting a short row is slow. Several rows are as good as a long one.
+  several = math.gcd(num_rows, _ROWS_MULTIPLE) if num_rows else 1
+  if several == 1:
+    return lambda points: _shift(points, origin)
+  origins = tf.tile(origin, [several])
+
+  def shift(points):
+    long_rows = tf.reshape(points, [num_rows // several, several * d])
+    return tf.reshape(long_rows - origins, [num_rows, d])
+
+  return shift
+
+
+def _search(points, shifted, prepared):
+  """Index and distance of the nearest centers, by ops that any device has."""
+  index, least = _argmin(_relative(shifted, prepared))
+  distance = least + _half_or_whole_square(shifted, prepared.metric)
+  if prepared.metric == COSINE_DISTANCE:
+    is_zero = _is_zero(points)
+    index = tf.where(is_zero, tf.zeros_like(index), index)
+    distance = tf.where(is_zero, tf.ones_like(distance), distance)
+  return index, distance
+
+
+def _search_natively(points, shifted, prepared):
+  """As `_search`, by a kernel that only CPUs have."""
+  del points
+  index, distance = tf.raw_ops.NearestNeighbors(
+      points=shifted, centers=prepared.centers, k=1
+  )
+  rows = shifted.shape[:1]
+  return tf.reshape(index, rows), tf.reshape(distance, rows)
+
+
+def _argmin(scores):
+  """Index and value of the least element of each row, the earliest on a tie.
+
+  On a CPU, TensorFlow's argmin of a row costs several times its minimum.
+  Therefore the index of long rows is sought in two steps: in the minima of
+  groups, and in the group where the minimum is.
+  """
+  size = _group_size(scores.shape[1])
+  if size is None:
+    return tf.argmin(scores, axis=1), tf.reduce_min(scores, axis=1)
+  num_groups = scores.shape[1] // size
+  minima = tf.reduce_min(tf.reshape(scores, [-1, num_groups, size]), axis=2)
+  group = tf.argmin(minima, axis=1)
+  first = tf.range(tf.shape(scores, tf.int64)[0]) * num_groups
+  members = tf.gather(tf.reshape(scores, [-1, size]), first + group)
+  return (
+      group * size + tf.argmin(members, axis=1),
+      tf.reduce_min(minima, axis=1),
+  )
+
+
+def _group_size(k):
+  """The divisor of `k` nearest to 64, or None if there are no good ones."""
+  if k is None or k < 128:
+    return None
+  return min(
+      (size for size in range(24, 129) if k % size == 0),
+      key=lambda size: abs(size - 64),
+      default=None,
+  )
+
+
+def _make_add_up(num_rows, prepared, sparsely):
+  """Chooses how rows are added up by the index of their center.
+
+  Args:
+    num_rows: how many rows, None if that is not known.
+    prepared: of the centers.
+    sparsely: whether to use a matrix product that only suits CPUs.
+
+  Returns:
+    A function from `[num_rows, d]` and int64 `[num_rows]` to `[k, d]`.
+  """
+  k, d = prepared.centers.shape
+  num_parts = _num_parts(d) if sparsely else None
+  if num_parts is None:
+    k = tf.shape(prepared.centers)[0] if k is None else k
+    return lambda rows, index: tf.math.unsorted_segment_sum(rows, index, k)
+
+  # Sums are the product of a sparse matrix, with a 1 in column i of row
+  # index[i], and the rows. Its kernel is only fast for few columns. Therefore a
+  # row is cut into parts: part q of row i goes to part q of row index[i].
+  #
+  # The ones' places are pairs of int32, made as one int64 each in half the
+  # time: the lower half says which part is added, the upper one to which.
+  num_ones = num_rows * num_parts
+  part = np.arange(num_parts, dtype=np.int64)
+  first = tf.range(num_rows, dtype=tf.int64) * num_parts
+  places = tf.expand_dims(first, 1) + (part + (part << 32))
+  ones = tf.ones([num_ones], prepared.centers.dtype)
+
+  def add_up(rows, index):
+    pairs = places + tf.expand_dims(index * (num_parts << 32), 1)
+    sums = tf.raw_ops.SparseTensorDenseMatMul(
+        a_indices=tf.reshape(tf.bitcast(pairs, tf.int32), [num_ones, 2]),
+        a_values=ones,
+        a_shape=np.array([num_ones, k * num_parts], np.int64),
+        b=tf.reshape(rows, [num_ones, d // num_parts]),
+        adjoint_a=True,
+    )
+    return tf.reshape(sums, [k, d])
+
+  return add_up
+
+
+def _num_parts(d):
+  """Fewest equal parts of a row that are short, or None if all are tiny."""
+  return next(
+      (
+          parts
+          for parts in range(1, max(d // 8, 1) + 1)
+          if d % parts == 0 and d // parts <= _MAX_LOOP_COLUMNS
+      ),
+      None,
+  )
+
+
+def _count(index, k, on_cpu):
+  """int32 `[k]`: how often each index occurs."""
+  if on_cpu:
+    return tf.raw_ops.Bincount(
+        arr=tf.cast(index, tf.int32), size=k, weights=tf.constant([], tf.int32)
+    )
+  return tf.math.unsorted_segment_sum(
+      tf.ones_like(index, tf.int32), index, k
+  )

@@ -233,7 +233,6 @@ def _init_run_config(config, tf_config):
   elif config.train_distribute and cluster and 'master' not in cluster.jobs:
     mode = _coordinator().CoordinatorMode.INDEPENDENT_WORKER
 
-
   config._distribute_coordinator_mode = mode
   if mode is None:
     config._init_distributed_setting_from_environment_var(tf_config)
@@ -323,7 +322,8 @@ def _run_from_client(estimator, job, run, hooks):
   config = estimator._config
   method = {'train': 'train', 'eval': 'evaluate'}[job]
   strategy = getattr(config, f'{job}_distribute')
-  if _mode_of(config) != _coordinator().CoordinatorMode.STANDALONE_CLIENT:
+  mode = _mode_of(config)
+  if mode != _coordinator().CoordinatorMode.STANDALONE_CLIENT:
     raise ValueError(
         f'`Estimator.{method}` cannot run as one task of the cluster in '
         'TF_CONFIG; call `train_and_evaluate` in every task instead.'
@@ -353,7 +353,7 @@ def _run_from_client(estimator, job, run, hooks):
   return _coordinator().run_distribute_coordinator(
       run_task,
       strategy,
-      mode=config._distribute_coordinator_mode,
+      mode=mode,
       cluster_spec=cluster,
       session_config=config.session_config,
   )

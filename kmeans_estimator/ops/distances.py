@@ -94,8 +94,11 @@ def pairwise(
       0,
   )
   if metric == COSINE_DISTANCE:
+    # A scalar: TensorFlow Lite crashes on filling a matrix without rows.
     distances = tf.where(
-        tf.expand_dims(_is_zero(points), 1), tf.ones_like(distances), distances
+        tf.expand_dims(_is_zero(points), 1),
+        tf.constant(1, distances.dtype),
+        distances,
     )
   return distances
 

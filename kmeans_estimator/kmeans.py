@@ -9,6 +9,7 @@ import tensorflow as tf
 
 from kmeans_estimator import estimator as estimator_lib
 from kmeans_estimator import model_fn as model_fn_lib
+from kmeans_estimator import tpu
 from kmeans_estimator.ops import clustering_ops
 from kmeans_estimator.ops import parameters as parameters_lib
 
@@ -129,9 +130,12 @@ class KMeansClustering(estimator_lib.Estimator):
             f'{name} must be known when the Estimator is made, which builds '
             'graphs of its own; got a tensor of another graph, without a value.'
         )
-    self._distance_metric = distance_metric
+    self._parameters = parameters
+    self._feature_columns = feature_columns and list(feature_columns)
     super().__init__(
-        model_fn=model_fn_lib.ModelFn(parameters, feature_columns).model_fn,
+        model_fn=model_fn_lib.ModelFn(
+            parameters, self._feature_columns
+        ).model_fn,
         model_dir=model_dir,
         config=config,
     )
@@ -191,7 +195,7 @@ class KMeansClustering(estimator_lib.Estimator):
         number of columns.
     """
     for batch in self._predicted_batches(input_fn, self.ALL_DISTANCES):
-      if self._distance_metric == self.SQUARED_EUCLIDEAN_DISTANCE:
+      if self._parameters.distance_metric == self.SQUARED_EUCLIDEAN_DISTANCE:
         batch = np.sqrt(batch)
       yield from batch
 
@@ -202,6 +206,43 @@ class KMeansClustering(estimator_lib.Estimator):
       ValueError: the model has not been trained.
     """
     return self.get_variable_value(self.CLUSTER_CENTERS_VAR_NAME)
+
+  def tpu_model_fn(self, input_fn: Callable[..., Any]) -> Callable[..., Any]:
+    """Gives the same model to a `TPUEstimator`.
+
+    ```python
+    def input_fn(params):
+      points = tf.data.Dataset.from_tensor_slices(array).repeat()
+      return points.batch(params['batch_size'], drop_remainder=True)
+
+    kmeans = kmeans_estimator.KMeans(num_clusters=1024)
+    on_tpu = estimator.tpu.TPUEstimator(
+        kmeans.tpu_model_fn(input_fn),
+        config=estimator.tpu.RunConfig(cluster=..., model_dir=...),
+        train_batch_size=2**20,
+        eval_batch_size=2**20,
+        predict_batch_size=2**20,
+    )
+    on_tpu.train(input_fn, steps=100)
+    ```
+
+    One step is one of the algorithm on the points of all cores. With
+    `use_tpu=False` the `TPUEstimator` does what this Estimator does. On a TPU
+    a batch with NaN or Inf has a loss of NaN and moves no centers; and
+    `relative_tolerance` compares the last steps of successive loops.
+
+    Args:
+      input_fn: a function of `params` that gives the points from which the
+        initial centers of training on a TPU are chosen, by the host: the one
+        that is passed to `train`, or one that gives larger batches.
+
+    Returns:
+      A model function with `params`. It shares no variables with this
+      Estimator; checkpoints of one can be read by the other.
+    """
+    return tpu.TpuModelFn(
+        self._parameters, self._feature_columns, input_fn
+    ).model_fn
 
   def _predicted_batches(self, input_fn, key):
     for batch in self.predict(

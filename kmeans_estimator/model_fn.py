@@ -71,10 +71,17 @@ class ModelFn:
   # A strategy would have AutoGraph rewrite it all, a user's function included.
   @tf.autograph.experimental.do_not_convert
   def _spec(self, features, mode, config):
-    points = features_lib.parse_features(features, self._feature_columns)
+    graph = self._graph(features)
+    if mode == estimator_lib.ModeKeys.TRAIN:
+      return self._training_spec(graph, config)
+    if mode == estimator_lib.ModeKeys.EVAL:
+      return self._evaluation_spec(graph)
+    return self._prediction_spec(graph)
+
+  def _graph(self, features):
     p = self._parameters
-    graph = clustering_ops.KMeans(
-        points,
+    return clustering_ops.KMeans(
+        features_lib.parse_features(features, self._feature_columns),
         p.num_clusters,
         initial_clusters=p.initial_clusters,
         distance_metric=p.distance_metric,
@@ -84,11 +91,6 @@ class ModelFn:
         kmeans_plus_plus_num_retries=p.kmeans_plus_plus_num_retries,
         kmc2_chain_length=p.kmc2_chain_length,
     )
-    if mode == estimator_lib.ModeKeys.TRAIN:
-      return self._training_spec(graph, config)
-    if mode == estimator_lib.ModeKeys.EVAL:
-      return self._evaluation_spec(graph)
-    return self._prediction_spec(graph)
 
   def _training_spec(self, graph, config):
     state, inference, init_op, training_op = graph.training()

@@ -219,11 +219,7 @@ class KMeans:
         self._dtype,
         parameters.steps_per_iteration,
     )
-    own_choice = not isinstance(parameters.initial_clusters, str)
-    init_op = replicas.once_for_all(
-        lambda inputs: self._init_op(state, inputs, own_choice),
-        self._inputs if own_choice else self._points,
-    )
+    init_op = self._init_op(state)
     if state.update_in_steps is None:
       inference, training_op = self._step(state)
       return state, inference, init_op, training_op
@@ -326,20 +322,37 @@ class KMeans:
         [tf.add_n(sums), tf.add_n(counts), tf.add_n(losses)]
     )
     inference = self._inference(centers, allocations, losses, loss)
-    after = [inference.loss]
-    if state.counts is None:
-      return inference, updates.apply_full_batch(
-          state, sums, counts, parameters.centers_are_normalized, after
-      )
     if state.clusters_updated is not None:
       stored = state_lib.read_centers(
           state.clusters_updated, parameters.num_clusters
       )
-    return inference, updates.apply_mini_batch(
-        state, stored, sums, counts, after
+
+    def move():
+      after = [inference.loss]
+      if state.counts is None:
+        return updates.apply_full_batch(
+            state, sums, counts, parameters.centers_are_normalized, after
+        )
+      return updates.apply_mini_batch(state, stored, sums, counts, after)
+
+    if replicas.are_on_tpu():
+      # As nothing fails there, a batch with NaN or Inf has no effect.
+      moved = tf.cond(tf.math.is_finite(loss), move, tf.no_op)
+    else:
+      moved = move()
+    return inference, moved
+
+  def _init_op(self, state):
+    """Chooses centers from a batch; on a TPU that cannot be done."""
+    if replicas.are_on_tpu():
+      return None
+    own_choice = not isinstance(self._parameters.initial_clusters, str)
+    return replicas.once_for_all(
+        lambda inputs: self._add_centers(state, inputs, own_choice),
+        self._inputs if own_choice else self._points,
     )
 
-  def _init_op(self, state, inputs, own_choice):
+  def _add_centers(self, state, inputs, own_choice):
     """Adds the centers that this batch gives to those chosen before."""
     parameters = self._parameters
     # Not from the batch where it is known: given centers are not to use up one.

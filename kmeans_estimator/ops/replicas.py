@@ -7,15 +7,43 @@ replica. Each has a batch and a copy of the variables of its own. What a step
 sums up over its batch is summed up over all replicas, and since all of them
 then do the same with the same numbers, their variables stay the same.
 
+For a TPU the graph is built once, and each of the TPU's cores runs it.
+
 Nothing here adds to a graph that has no replicas.
 """
 
-from typing import Callable, List, Optional, Sequence
+import contextlib
+import contextvars
+from typing import Callable, Iterator, List, Optional, Sequence
 
 import tensorflow as tf
 
 _MAX_NAMED = 16
 _SUM = tf.distribute.ReduceOp.SUM
+
+_for_tpu = contextvars.ContextVar('for_tpu', default=False)
+
+
+@contextlib.contextmanager
+def of_tpu() -> Iterator[None]:
+  """What is built inside is for the cores of a TPU.
+
+  TensorFlow has no public way to ask for that.
+  """
+  token = _for_tpu.set(True)
+  try:
+    yield
+  finally:
+    _for_tpu.reset(token)
+
+
+def are_on_tpu() -> bool:
+  """Whether the graph is being built for the cores of a TPU.
+
+  XLA compiles such a graph. So its variables keep their shapes, and no op can
+  fail.
+  """
+  return _for_tpu.get()
 
 
 def _context() -> Optional[tf.distribute.ReplicaContext]:
@@ -35,6 +63,8 @@ def sum_over_replicas(values: Sequence[tf.Tensor]) -> List[tf.Tensor]:
   Returns:
     The sums, as many as there are values, of their shapes and dtypes.
   """
+  if are_on_tpu():
+    return [_sum_over_cores(value) for value in values]
   context = _context()
   if context is None:
     return list(values)
@@ -46,6 +76,19 @@ def sum_over_replicas(values: Sequence[tf.Tensor]) -> List[tf.Tensor]:
         zip(of_dtype, context.all_reduce(_SUM, [values[i] for i in of_dtype]))
     )
   return [sums[i] for i in range(len(values))]
+
+
+def _sum_over_cores(value):
+  if value.dtype == tf.float64:
+    raise TypeError(
+        'On a TPU features cannot be float64 to train or evaluate; cast them '
+        'to float32.'
+    )
+  if value.dtype != tf.int64:
+    return tf.compat.v1.tpu.cross_replica_sum(value)
+  # TPUs sum up no int64. The counts of a step fit in int32.
+  total = tf.compat.v1.tpu.cross_replica_sum(tf.cast(value, tf.int32))
+  return tf.cast(total, tf.int64)
 
 
 def share_of_first(value: tf.Tensor) -> tf.Tensor:
@@ -80,8 +123,11 @@ def checked(
     make_checks: returns ops that fail if the replica's own share is not finite.
 
   Returns:
-    `total`. Evaluating it fails on every replica if it is not finite.
+    `total`. Evaluating it fails on every replica if it is not finite; on a TPU
+    nothing can fail.
   """
+  if are_on_tpu():
+    return total
   context = _context()
   if context is None:
     with tf.control_dependencies(make_checks()):

@@ -2,9 +2,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """The variables of a k-means model, under the names its checkpoints know."""
 
+import contextlib
 from typing import NamedTuple, Optional, Union
 
 import tensorflow as tf
+
+from kmeans_estimator.ops import replicas
 
 CLUSTERS_VAR_NAME = 'clusters'
 INITIALIZED_VAR_NAME = 'initialized'
@@ -36,15 +39,22 @@ class State(NamedTuple):
 
 
 def _variable(initial_value, name, shape=None):
-  # Called by TensorFlow, a function leaves the loop or function that the graph
-  # may be built in; a tensor could not.
-  return tf.compat.v1.Variable(
-      initial_value,
-      name=name,
-      shape=shape,
-      validate_shape=shape is None,
-      use_resource=True,
-  )
+  with contextlib.ExitStack() as scopes:
+    if replicas.are_on_tpu():
+      # Out of the loop that steps are in on a TPU, and of its part of names.
+      scopes.enter_context(tf.init_scope())
+      scopes.enter_context(tf.compat.v1.get_default_graph().name_scope(''))
+    # Called by TensorFlow, a function leaves the loop or function that the
+    # graph may be built in; a tensor could not.
+    return tf.compat.v1.Variable(
+        initial_value,
+        name=name,
+        shape=shape,
+        validate_shape=shape is None,
+        use_resource=True,
+        # TPUEstimator has a look at what is trainable, for NaN.
+        trainable=name in (CLUSTERS_VAR_NAME, CLUSTERS_UPDATED_VAR_NAME),
+    )
 
 
 def _initial_values(
@@ -53,7 +63,7 @@ def _initial_values(
   """What training starts with: functions, in a `State` of them."""
 
   def centers():
-    return tf.zeros([0, dimensions or 0], dtype)
+    return tf.zeros([_initial_rows(num_clusters), dimensions or 0], dtype)
 
   values = State(clusters=centers, initialized=lambda: tf.constant(False))
   if steps_per_iteration is None:
@@ -67,6 +77,10 @@ def _initial_values(
   )
 
 
+def _initial_rows(num_clusters):
+  return num_clusters if replicas.are_on_tpu() else 0
+
+
 def training_state(
     num_clusters: Union[int, tf.Tensor],
     dimensions: Optional[int],
@@ -76,7 +90,8 @@ def training_state(
   """Creates the variables of training, with no center chosen yet.
 
   The centers start as a matrix without rows and grow while they are chosen, so
-  that a checkpoint taken in between says by its shape how many there are.
+  that a checkpoint taken in between says by its shape how many there are. On a
+  TPU they have all their rows from the start, to be assigned from outside.
 
   Args:
     num_clusters: k.
@@ -92,7 +107,7 @@ def training_state(
   def variable(value, name, shape=None):
     return value and _variable(value, name, shape)
 
-  shape = [None, dimensions]
+  shape = [_initial_rows(num_clusters) or None, dimensions]
   return State(
       variable(values.clusters, CLUSTERS_VAR_NAME, shape),
       variable(values.initialized, INITIALIZED_VAR_NAME),

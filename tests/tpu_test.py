@@ -1,0 +1,407 @@
+# Copyright 2026 The kmeans_estimator Authors.
+# SPDX-License-Identifier: Apache-2.0
+"""TPUEstimator without a TPU, and graphs for one: built, or run on a CPU.
+
+A core's graph runs on a CPU once the sum over all cores, which no CPU has, is
+replaced.
+"""
+
+import contextlib
+import dataclasses
+from unittest import mock
+
+from absl.testing import parameterized
+import numpy as np
+import tensorflow as tf
+
+import kmeans_estimator
+from kmeans_estimator import estimator
+from tests import numpy_model
+from tests import placement
+from tests import testing
+
+N, D, K = 60, 5, 4
+BATCHES = [testing.blobs(N, D, K, seed)[0] for seed in (1, 2, 3)]
+CENTERS = testing.blobs(N, D, K, 1)[1]
+EUCLIDEAN, COSINE = numpy_model.METRICS
+RULES = (
+    ('full_batch', dict(use_mini_batch=False), None),
+    ('mini_batch', dict(use_mini_batch=True), 1),
+    ('mini_batch_of_2_steps', dict(mini_batch_steps_per_iteration=2), 2),
+)
+MODES = estimator.ModeKeys
+
+
+def input_fn(params):
+  dataset = tf.data.Dataset.from_tensor_slices(np.concatenate(BATCHES))
+  return dataset.repeat().batch(params['batch_size'], drop_remainder=True)
+
+
+def once(params):
+  dataset = tf.data.Dataset.from_tensor_slices(BATCHES[0])
+  return dataset.batch(params['batch_size'])
+
+
+def run_config(model_dir=None, **kwargs):
+  return estimator.tpu.RunConfig(
+      model_dir=model_dir,
+      log_step_count_steps=None,
+      save_summary_steps=None,
+      **kwargs,
+  )
+
+
+def tpu_estimator(kmeans, model_dir, use_tpu, **kwargs):
+  return estimator.tpu.TPUEstimator(
+      kmeans.tpu_model_fn(input_fn),
+      config=run_config(
+          model_dir, tpu_config=estimator.tpu.TPUConfig(iterations_per_loop=2)
+      ),
+      use_tpu=use_tpu,
+      train_batch_size=8 * N,
+      eval_batch_size=8 * N,
+      predict_batch_size=8 * N,
+      **kwargs,
+  )
+
+
+def variables():
+  return {v.op.name: v for v in tf.compat.v1.global_variables()}
+
+
+class WithoutTpuTest(tf.test.TestCase, parameterized.TestCase):
+
+  @parameterized.named_parameters(*RULES)
+  def test_does_what_kmeans_does(self, kwargs, unused_steps_per_iteration):
+    def make(model_dir):
+      return kmeans_estimator.KMeans(
+          K, model_dir, seed=3, config=testing.run_config(), **kwargs
+      )
+
+    kmeans = make(testing.temporary_folder(self))
+    folder = testing.temporary_folder(self)
+    other = tpu_estimator(make(None), folder, use_tpu=False)
+    batch = {'batch_size': 8 * N}
+
+    kmeans.train(lambda: input_fn(batch), steps=3)
+    other.train(input_fn, steps=3)
+    self.assertAllEqual(
+        kmeans.cluster_centers(), make(folder).cluster_centers()
+    )
+    self.assertEqual(
+        kmeans.evaluate(lambda: input_fn(batch), steps=2),
+        other.evaluate(input_fn, steps=2),
+    )
+    predictions = list(kmeans.predict(lambda: once(batch)))
+    self.assertLen(predictions, N)
+    for one, another in zip(predictions, other.predict(once)):
+      self.assertAllEqual(one['cluster_index'], another['cluster_index'])
+      self.assertAllEqual(one['all_distances'], another['all_distances'])
+
+  def test_export(self):
+    kmeans = kmeans_estimator.KMeans(K)
+    on_tpu = tpu_estimator(
+        kmeans,
+        testing.temporary_folder(self),
+        use_tpu=False,
+        export_to_tpu=False,
+    )
+    on_tpu.train(input_fn, steps=1)
+
+    def receiver_fn():
+      points = tf.compat.v1.placeholder(tf.float32, [None, D])
+      return estimator.export.ServingInputReceiver(points, points)
+
+    path = on_tpu.export_saved_model(
+        testing.temporary_folder(self), receiver_fn
+    )
+    signatures = tf.saved_model.load(path).signatures
+    self.assertCountEqual(
+        signatures, ['all_distances', 'cluster_index', 'serving_default']
+    )
+
+
+class CoreTest(tf.test.TestCase, parameterized.TestCase):
+  """What a core of a TPU runs, run on a CPU."""
+
+  @contextlib.contextmanager
+  def _core(self, kmeans, mode, num_cores=1, use=input_fn, build=None):
+    """Gives a session, a placeholder of a batch, the spec and its scaffold.
+
+    Args:
+      kmeans: the model.
+      mode: a mode key.
+      num_cores: how many cores have the same batch.
+      use: what initial centers are chosen from.
+      build: adds something to the graph of a spec.
+    """
+    with tf.Graph().as_default():
+      tf.compat.v1.train.create_global_step()
+      batch = tf.compat.v1.placeholder(tf.float32, [N, D])
+      with mock.patch.object(
+          tf.compat.v1.tpu, 'cross_replica_sum', lambda x: x * num_cores
+      ):
+        spec = kmeans.tpu_model_fn(use)(
+            features=batch,
+            labels=None,
+            mode=mode,
+            config=run_config(),
+            params={'use_tpu': True, 'batch_size': N},
+        )
+      scaffold = spec.scaffold_fn()
+      if build:
+        build(spec)
+      scaffold.finalize()
+      with tf.compat.v1.Session() as session:
+        yield session, batch, spec, scaffold
+
+  @parameterized.named_parameters(
+      *(
+          (f'{rule}_{metric}_{cores}_cores', kwargs, m, metric, cores)
+          for rule, kwargs, m in RULES
+          for metric, cores in ((EUCLIDEAN, 1), (COSINE, 1), (EUCLIDEAN, 2))
+      )
+  )
+  def test_training(self, kwargs, steps_per_iteration, metric, num_cores):
+    kmeans = kmeans_estimator.KMeans(
+        K, initial_clusters=CENTERS, distance_metric=metric, **kwargs
+    )
+    state = numpy_model.initial_state(CENTERS, metric, steps_per_iteration)
+    with self._core(kmeans, MODES.TRAIN, num_cores=num_cores) as (
+        session,
+        batch,
+        spec,
+        scaffold,
+    ):
+      session.run(scaffold.init_op)
+      scaffold.init_fn(session)
+      for points in BATCHES:
+        loss, _ = session.run([spec.loss, spec.train_op], {batch: points})
+        of_all_cores = np.tile(points, [num_cores, 1])
+        state, expected = numpy_model.step(state, of_all_cores)
+        self.assertAllClose(loss, expected, rtol=1e-4)
+      values = session.run(variables())
+      self.assertEqual(values['global_step'], len(BATCHES))
+      testing.assert_state(values, state)
+
+
+  @parameterized.named_parameters(*RULES)
+  def test_bad_batch_moves_nothing(self, kwargs, steps_per_iteration):
+    kmeans = kmeans_estimator.KMeans(K, initial_clusters=CENTERS, **kwargs)
+    bad = BATCHES[0].copy()
+    bad[7, 3] = np.nan
+    state = numpy_model.initial_state(CENTERS, EUCLIDEAN, steps_per_iteration)
+    if steps_per_iteration == 2:
+      # It counts as a step.
+      state = dataclasses.replace(state, update_in_steps=1)
+    with self._core(kmeans, MODES.TRAIN) as (session, batch, spec, scaffold):
+      session.run(scaffold.init_op)
+      scaffold.init_fn(session)
+      loss, _ = session.run([spec.loss, spec.train_op], {batch: bad})
+      self.assertAllEqual(loss, np.nan)
+      testing.assert_state(session.run(variables()), state)
+
+  @parameterized.parameters('random', 'kmeans_plus_plus', 'kmc2')
+  def test_host_chooses_initial_centers(self, method):
+    kmeans = kmeans_estimator.KMeans(K, initial_clusters=method, seed=5)
+    chosen = []
+    for _ in range(2):
+      with self._core(kmeans, MODES.TRAIN) as (session, _, _, scaffold):
+        session.run(scaffold.init_op)
+        scaffold.init_fn(session)
+        self.assertTrue(session.run(variables()['initialized']))
+        chosen.append(session.run(variables()['clusters']))
+    self.assertAllEqual(*chosen)
+    self.assertLen(np.unique(chosen[0], axis=0), K)
+    for center in chosen[0]:
+      self.assertTrue((center == np.concatenate(BATCHES)).all(axis=1).any())
+
+  def test_goes_on_from_a_checkpoint_of_a_host(self):
+    folder = testing.temporary_folder(self)
+    kmeans = kmeans_estimator.KMeans(K, folder, config=testing.run_config())
+    kmeans.train(testing.input_fn(*BATCHES), steps=2)
+    for mode in MODES.TRAIN, MODES.EVAL, MODES.PREDICT:
+      with self._core(kmeans, mode) as (session, _, _, scaffold):
+        scaffold.saver.restore(session, kmeans.latest_checkpoint())
+        self.assertAllEqual(
+            session.run(variables()['clusters']), kmeans.cluster_centers()
+        )
+
+  def test_evaluation(self):
+    folder = testing.temporary_folder(self)
+    kmeans = kmeans_estimator.KMeans(K, folder, config=testing.run_config())
+    kmeans.train(testing.input_fn(*BATCHES), steps=2)
+    metrics = {}
+
+    def build(spec):
+      metric_fn, [loss] = spec.eval_metrics
+      self.assertEqual(loss.shape, [1])
+      # From four cores.
+      metrics.update(metric_fn(tf.tile(loss, [4])))
+
+    with self._core(kmeans, MODES.EVAL, build=build) as (
+        session,
+        batch,
+        _,
+        scaffold,
+    ):
+      value, update = metrics['score']
+      session.run(scaffold.local_init_op)
+      scaffold.saver.restore(session, kmeans.latest_checkpoint())
+      for points in BATCHES:
+        session.run(update, {batch: points})
+      expected = kmeans.evaluate(testing.input_fn(*BATCHES))
+      self.assertAllClose(session.run(value), expected['score'])
+
+  def test_prediction(self):
+    folder = testing.temporary_folder(self)
+    kmeans = kmeans_estimator.KMeans(K, folder, config=testing.run_config())
+    kmeans.train(testing.input_fn(*BATCHES), steps=2)
+    with self._core(kmeans, MODES.PREDICT) as (session, batch, spec, scaffold):
+      self.assertEqual(spec.predictions['all_distances'].shape, [N, K])
+      self.assertEqual(spec.predictions['cluster_index'].shape, [N])
+      scaffold.saver.restore(session, kmeans.latest_checkpoint())
+      self.assertAllEqual(
+          session.run(spec.predictions['cluster_index'], {batch: BATCHES[0]}),
+          list(kmeans.predict_cluster_index(testing.input_fn(BATCHES[0]))),
+      )
+
+  @parameterized.parameters(MODES.EVAL, MODES.PREDICT)
+  def test_refuses_an_untrained_model(self, mode):
+    with self._core(kmeans_estimator.KMeans(K), mode) as (
+        session, _, _, scaffold
+    ):
+      with self.assertRaisesRegex(ValueError, 'must be trained'):
+        scaffold.init_fn(session)
+
+  def test_refuses_float64(self):
+    with tf.Graph().as_default():
+      with self.assertRaisesRegex(TypeError, 'float64.*float32'):
+        kmeans_estimator.KMeans(K).tpu_model_fn(input_fn)(
+            features=tf.compat.v1.placeholder(tf.float64, [N, D]),
+            labels=None,
+            mode=MODES.TRAIN,
+            config=run_config(),
+            params={'use_tpu': True, 'batch_size': N},
+        )
+
+  def test_relative_tolerance_looks_at_the_loss_of_the_host(self):
+    kmeans = kmeans_estimator.KMeans(K, relative_tolerance=0.1)
+
+    def build(spec):
+      [hook] = spec.training_hooks
+      loss = tf.compat.v1.placeholder(tf.float32, [])
+      tf.compat.v1.add_to_collection(tf.compat.v1.GraphKeys.LOSSES, loss)
+      hook.begin()
+      self.assertIs(hook.before_run(None).fetches, loss)
+
+    with self._core(kmeans, MODES.TRAIN, build=build):
+      pass
+
+
+class BuiltTest(tf.test.TestCase, parameterized.TestCase):
+  """Graphs that only a TPU can run."""
+
+  @parameterized.product(
+      rule=RULES, mode=[MODES.TRAIN, MODES.EVAL, MODES.PREDICT]
+  )
+  def test_rewrite_has_nothing_that_cannot_be_compiled(self, rule, mode):
+    _, kwargs, _ = rule
+    model_fn = kmeans_estimator.KMeans(K, **kwargs).tpu_model_fn(input_fn)
+
+    def computation(points):
+      spec = model_fn(
+          features=points,
+          labels=None,
+          mode=mode,
+          config=run_config(),
+          params={'use_tpu': True, 'batch_size': N},
+      )
+      results = spec.predictions or {'loss': spec.loss}
+      with tf.control_dependencies([spec.train_op or tf.no_op()]):
+        return [tf.identity(result) for result in results.values()]
+
+    with tf.Graph().as_default() as graph:
+      tf.compat.v1.train.create_global_step()
+      results = tf.compat.v1.tpu.rewrite(
+          computation, [tf.compat.v1.placeholder(tf.float32, [N, D])]
+      )
+    for result in results:
+      self.assertTrue(result.shape.is_fully_defined())
+    compiled = {
+        node.name: node.op
+        for node in placement.nodes(graph)
+        if '_tpu_replicate' in node.attr
+    }
+    self.assertContainsSubset(
+        {'MatMul', *(['CrossReplicaSum'] if mode != MODES.PREDICT else [])},
+        compiled.values(),
+    )
+    # A check could not fail, and its message would be compiled for nothing.
+    self.assertNoCommonElements({'Assert', 'Where'}, compiled.values())
+    self.assertContainsSubset(
+        {
+            node.op
+            for node in placement.without_kernel(graph, '/TPU:0')
+            if node.name in compiled
+        },
+        ['TPUReplicateMetadata'],
+    )
+
+  @parameterized.product(
+      rule=RULES, mode=[MODES.TRAIN, MODES.EVAL, MODES.PREDICT]
+  )
+  def test_estimator(self, rule, mode):
+    _, kwargs, steps_per_iteration = rule
+    folder = testing.temporary_folder(self)
+    on_tpu = tpu_estimator(
+        kmeans_estimator.KMeans(K, relative_tolerance=0.1, **kwargs),
+        folder,
+        use_tpu=True,
+    )
+    # pylint: disable=protected-access
+    # As if these had been found.
+    on_tpu._ctx._lazy_tpu_system_metadata_dict[''] = (
+        tf.tpu.experimental.TPUSystemMetadata(8, 1, 8, None, ())
+    )
+    on_tpu._rendezvous[mode] = mock.Mock()
+    with tf.Graph().as_default() as graph:
+      on_tpu._create_and_assert_global_step(graph)
+      features, labels, _ = on_tpu._get_features_and_labels_from_input_fn(
+          once if mode == MODES.PREDICT else input_fn, mode
+      )
+      spec = on_tpu._call_model_fn(features, labels, mode, on_tpu.config)
+      names = [v.op.name for v in tf.compat.v1.global_variables()]
+    # pylint: enable=protected-access
+    of_training = {
+        None: [],
+        1: ['Variable'],
+        2: ['Variable', 'clusters_updated', 'update_in_steps'],
+    }[steps_per_iteration]
+    self.assertCountEqual(
+        names,
+        ['clusters', 'global_step', 'initialized']
+        + of_training * (mode == MODES.TRAIN),
+    )
+    num_cores = [
+        node.attr['num_replicas'].i
+        for node in placement.nodes(graph)
+        if node.op == 'TPUReplicateMetadata'
+    ]
+    self.assertEqual(num_cores, [8])
+    if mode == MODES.TRAIN:
+      self.assertIsNotNone(spec.train_op)
+      self.assertIn(
+          '_RelativeToleranceHook',
+          [type(hook).__name__ for hook in spec.training_hooks],
+      )
+    elif mode == MODES.EVAL:
+      self.assertEqual(list(spec.eval_metric_ops), ['score'])
+    else:
+      self.assertCountEqual(
+          spec.predictions, ['all_distances', 'cluster_index']
+      )
+
+
+if __name__ == '__main__':
+  tf.test.main()

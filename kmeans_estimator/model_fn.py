@@ -10,11 +10,11 @@ import tensorflow as tf
 from kmeans_estimator import estimator as estimator_lib
 from kmeans_estimator import features as features_lib
 from kmeans_estimator import hooks
+from kmeans_estimator import saver as saver_lib
 from kmeans_estimator.ops import clustering_ops
 from kmeans_estimator.ops import parameters as parameters_lib
 from kmeans_estimator.ops import replicas
 from kmeans_estimator.ops import state as state_lib
-from kmeans_estimator import saver as saver_lib
 
 ALL_DISTANCES = 'all_distances'
 CLUSTER_INDEX = 'cluster_index'

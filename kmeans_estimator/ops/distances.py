@@ -29,6 +29,10 @@ _BLOCK_ELEMENTS = 2**20
 _MAX_BLOCK_ROWS = 4096
 _MIN_BLOCK_ROWS = 64
 _PARALLEL_BLOCKS = 2
+# A GPU or TPU would be idle most of the time with these. Its blocks have 512 MB
+# of float32.
+_ACCELERATOR_BLOCK_ELEMENTS = 2**27
+_MAX_ACCELERATOR_BLOCK_ROWS = 2**20
 # Begins of blocks are then aligned in memory, and slices of it need no copy.
 _ROWS_MULTIPLE = 16
 # Multiplications in a batch from which ops pay that make others cheaper.
@@ -225,19 +229,25 @@ def _allocate(points, centers, metric, with_sums):
   k, d = centers.shape
   prepared = _prepare(centers, metric)
   on_cpu = _is_for_cpu(prepared.origin)
+  elements, max_rows = _BLOCK_ELEMENTS, _MAX_BLOCK_ROWS
+  if _is_for_accelerator(prepared.origin):
+    elements = _ACCELERATOR_BLOCK_ELEMENTS
+    max_rows = _MAX_ACCELERATOR_BLOCK_ROWS
 
   def make_worker(num_rows):
     return _make_worker(num_rows, prepared, with_sums, on_cpu)
 
   if not centers.shape.is_fully_defined() or (
-      n is not None
-      and n <= max(_BLOCK_ELEMENTS // max(k, d), _MIN_BLOCK_ROWS)
+      n is not None and n <= max(elements // max(k, d), _MIN_BLOCK_ROWS)
   ):
     index, distance, sums = make_worker(n)(points)
   else:
     if points.shape[1] != d:
       points = tf.ensure_shape(points, [n, d])
-    index, distance, sums = _in_blocks(make_worker, points, prepared, with_sums)
+    rows = _block_rows(n, max(elements // max(k, d), _MIN_BLOCK_ROWS), max_rows)
+    index, distance, sums = _in_blocks(
+        make_worker, points, prepared, with_sums, rows
+    )
   allocation = Allocation(index, tf.maximum(distance, 0))
   if not with_sums:
     return allocation, None
@@ -246,14 +256,13 @@ def _allocate(points, centers, metric, with_sums):
   return allocation, (sums[0] + shifts, tf.cast(counts, tf.int64))
 
 
-def _in_blocks(make_worker, points, prepared, with_sums):
+def _in_blocks(make_worker, points, prepared, with_sums, rows):
   """As a worker, but for points to be worked off in blocks.
 
   The blocks have one static size, so that XLA can compile the loop. Rows that
   do not fill a block come last.
   """
   n, d = points.shape
-  rows = _block_rows(n, max(prepared.centers.shape))
   num_rows = tf.shape(points)[0] if n is None else n
   num_blocks = num_rows // rows
   flat = tf.reshape(points, [-1])
@@ -294,9 +303,9 @@ def _in_blocks(make_worker, points, prepared, with_sums):
   return index, distance, sums
 
 
-def _block_rows(n, width):
+def _block_rows(n, *most):
   """Rows of a block: of `n`, if that is known, a divisor where there is one."""
-  most = min(max(_BLOCK_ELEMENTS // width, _MIN_BLOCK_ROWS), _MAX_BLOCK_ROWS)
+  most = min(most)
   most -= most % _ROWS_MULTIPLE
   if n is not None:
     for rows in range(most, most // 2, -_ROWS_MULTIPLE):
@@ -353,15 +362,20 @@ def _is_for_cpu(tensor):
     return False
   if sys.byteorder != 'little':
     return False
-  if any(
-      tf.config.list_physical_devices(kind) for kind in ('GPU', 'TPU')
-  ):
-    return False
-  if tensor.device and 'CPU' not in tensor.device.upper():
-    return False
-  return not any(
-      'xla' in name.lower() or 'tpu' in name.lower()
-      for name in tensor.op.node_def.attr
+  return not _is_for_accelerator(tensor) and not any(
+      'xla' in name.lower() for name in tensor.op.node_def.attr
+  )
+
+
+def _is_for_accelerator(tensor):
+  """Whether a GPU or TPU might take what is made where this tensor was made."""
+  if any(tf.config.list_physical_devices(kind) for kind in ('GPU', 'TPU')):
+    return True
+  device = tf.DeviceSpec.from_string(tensor.device).device_type
+  if device not in (None, 'CPU'):
+    return True
+  return not tf.executing_eagerly() and any(
+      'tpu' in name.lower() for name in tensor.op.node_def.attr
   )
 
 

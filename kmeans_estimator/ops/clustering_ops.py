@@ -163,7 +163,7 @@ class KMeans:
     self._points = self._inputs
     if distance_metric == COSINE_DISTANCE:
       self._points = [distances.l2_normalize(shard) for shard in self._inputs]
-    self._dimensions = self._inputs[0].shape[1]
+    self._dimensions = self._inputs[0].shape.as_list()[1]
     self._dtype = self._inputs[0].dtype
 
   def training_graph(

@@ -225,8 +225,8 @@ def _relative(shifted, prepared):
 
 def _allocate(points, centers, metric, with_sums):
   """Returns an `Allocation` and, if asked for, sums and counts."""
-  n = points.shape[0]
-  k, d = centers.shape
+  n = points.shape.as_list()[0]
+  k, d = centers.shape.as_list()
   prepared = _prepare(centers, metric)
   on_cpu = _is_for_cpu(prepared.origin)
   elements, max_rows = _BLOCK_ELEMENTS, _MAX_BLOCK_ROWS
@@ -242,7 +242,7 @@ def _allocate(points, centers, metric, with_sums):
   ):
     index, distance, sums = make_worker(n)(points)
   else:
-    if points.shape[1] != d:
+    if points.shape.as_list()[1] != d:
       points = tf.ensure_shape(points, [n, d])
     rows = _block_rows(n, max(elements // max(k, d), _MIN_BLOCK_ROWS), max_rows)
     index, distance, sums = _in_blocks(
@@ -262,7 +262,7 @@ def _in_blocks(make_worker, points, prepared, with_sums, rows):
   The blocks have one static size, so that XLA can compile the loop. Rows that
   do not fill a block come last.
   """
-  n, d = points.shape
+  n, d = points.shape.as_list()
   num_rows = tf.shape(points)[0] if n is None else n
   num_blocks = num_rows // rows
   flat = tf.reshape(points, [-1])
@@ -294,7 +294,8 @@ def _in_blocks(make_worker, points, prepared, with_sums, rows):
   index, distance = (tf.reshape(a.stack(), [-1]) for a in (indices, distances))
   if n is None or n % rows:
     last = points[num_blocks * rows :]
-    last_index, last_distance, last_sums = make_worker(last.shape[0])(last)
+    last_rows = last.shape.as_list()[0]
+    last_index, last_distance, last_sums = make_worker(last_rows)(last)
     index = tf.concat([index, last_index], axis=0)
     distance = tf.concat([distance, last_distance], axis=0)
     sums = [total + part for total, part in zip(sums, last_sums)]
@@ -328,7 +329,7 @@ def _make_worker(num_rows, prepared, with_sums, on_cpu):
     `[num_rows]` and a list: sums of the shifted points, if they are wanted.
     What depends on no row is computed outside of it, once for all blocks.
   """
-  k, d = prepared.centers.shape
+  k, d = prepared.centers.shape.as_list()
   known = num_rows and prepared.centers.shape.is_fully_defined()
   large = known and num_rows * d * k >= _MIN_LARGE_WORK
   shift = _make_shift(num_rows if large else None, prepared.origin)
@@ -380,7 +381,7 @@ def _is_for_accelerator(tensor):
 
 
 def _make_shift(num_rows, origin):
-  d = origin.shape[0]
+  d = origin.shape.as_list()[0]
   # Broadcasting a short row is slow. Several rows are as good as a long one.
   several = math.gcd(num_rows, _ROWS_MULTIPLE) if num_rows else 1
   if several == 1:
@@ -422,10 +423,10 @@ def _argmin(scores):
   Therefore the index of long rows is sought in two steps: in the minima of
   groups, and in the group where the minimum is.
   """
-  size = _group_size(scores.shape[1])
+  size = _group_size(scores.shape.as_list()[1])
   if size is None:
     return tf.argmin(scores, axis=1), tf.reduce_min(scores, axis=1)
-  num_groups = scores.shape[1] // size
+  num_groups = scores.shape.as_list()[1] // size
   minima = tf.reduce_min(tf.reshape(scores, [-1, num_groups, size]), axis=2)
   group = tf.argmin(minima, axis=1)
   first = tf.range(tf.shape(scores, tf.int64)[0]) * num_groups
@@ -458,7 +459,7 @@ def _make_add_up(num_rows, prepared, sparsely):
   Returns:
     A function from `[num_rows, d]` and int64 `[num_rows]` to `[k, d]`.
   """
-  k, d = prepared.centers.shape
+  k, d = prepared.centers.shape.as_list()
   num_parts = _num_parts(d) if sparsely else None
   if num_parts is None:
     k = tf.shape(prepared.centers)[0] if k is None else k

@@ -165,7 +165,8 @@ class ModelFn:
             ]
         ),
     )
-    return init_op, replicas.follow_first(of_training, state.clusters.shape[1])
+    columns = state.clusters.shape.as_list()[1]
+    return init_op, replicas.follow_first(of_training, columns)
 
   def _evaluation_spec(self, graph):
     state, inference = graph.evaluation()

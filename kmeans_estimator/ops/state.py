@@ -137,7 +137,7 @@ def assign_initial_values(
   """
   values = _initial_values(
       num_clusters,
-      state.clusters.shape[1],
+      state.clusters.shape.as_list()[1],
       state.clusters.dtype,
       steps_per_iteration,
   )

@@ -13,6 +13,7 @@ import functools
 import importlib
 import importlib.util
 import inspect
+import json
 import logging
 import os
 import re
@@ -72,6 +73,38 @@ def check_version(version: str) -> None:
         'kmeans_estimator works with TensorFlow '
         f'{_dotted(_OLDEST)} to {_dotted(_NEWEST)}; found TensorFlow {version}.'
     )
+
+
+def check_tf_config() -> None:
+  """Refuses a TF_CONFIG that says nothing.
+
+  What it says is checked by those who use it.
+
+  Raises:
+    ValueError: TF_CONFIG is no JSON object, or its parts are none.
+  """
+  text = os.environ.get('TF_CONFIG')
+  if not text:
+    return
+  try:
+    tf_config = json.loads(text)
+    problem = 'it is not an object'
+  except json.JSONDecodeError as error:
+    tf_config, problem = None, f'it is not JSON: {error}'
+  if isinstance(tf_config, dict):
+    parts = [
+        part
+        for part in ('cluster', 'task')
+        if not isinstance(tf_config.get(part, {}), dict)
+    ]
+    if not parts:
+      return
+    problem = f'its {parts[0]!r} is not an object'
+  raise ValueError(
+      'The environment variable TF_CONFIG must be JSON like {"cluster": '
+      '{"chief": ["host:port"], ...}, "task": {"type": "chief", "index": 0}}, '
+      f'but {problem}. Got: {text!r}.'
+  )
 
 
 def estimator_api(version: str) -> types.ModuleType:

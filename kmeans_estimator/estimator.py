@@ -14,6 +14,7 @@ kmeans = estimator.experimental.KMeans(num_clusters=5, config=config)
 ```
 """
 
+import functools
 import sys
 import types
 
@@ -57,6 +58,21 @@ def _fill(module, symbols):
     _fill(child, _tensorflow_compat.public_symbols(symbol))
 
 
+def _run_config(original):
+  """`original`, but for what it says of a TF_CONFIG that it cannot read."""
+
+  @functools.wraps(original, updated=())
+  class RunConfig(original):
+
+    @functools.wraps(original.__init__)
+    def __init__(self, *args, **kwargs):
+      _tensorflow_compat.check_tf_config()
+      super().__init__(*args, **kwargs)
+
+  RunConfig.__module__ = __name__
+  return RunConfig
+
+
 def _fill_namespace(module):
   _fill(
       module,
@@ -67,6 +83,7 @@ def _fill_namespace(module):
           restore_tf_estimator=restore_tf_estimator,
       ),
   )
+  module.RunConfig = _run_config(module.RunConfig)
   del module.experimental.KMeans
 
   def kmeans_on_first_use(name):

@@ -39,7 +39,7 @@ class InitializeClustersHook(tf.compat.v1.train.SessionRunHook):
       is_chief: whether this task chooses the centers.
       save: called with the session when this task has chosen them. An input
         that ends before the first step would leave them in no checkpoint: the
-        one of step 0 is written before hooks can choose centers.
+        time to write the one of step 0 is over before hooks choose centers.
       follow_chief: for tasks that have variables of their own, see
         `replicas.follow_first`; every task runs it, once the chief gets there.
     """
@@ -87,6 +87,25 @@ class InitializeClustersHook(tf.compat.v1.train.SessionRunHook):
           f'The input ended when {selected} of {self._num_clusters} initial '
           'centers were chosen. Give more rows, or fewer num_clusters.',
       ) from None
+
+
+class WaitingLimitHook(tf.compat.v1.train.SessionRunHook):
+  """Ends a step in which other workers have not been heard of for too long.
+
+  A worker that waits for the share of one that was killed would wait for ever.
+  """
+
+  def __init__(self, seconds: int):
+    """Creates the hook.
+
+    Args:
+      seconds: a step that takes longer raises `DeadlineExceededError`.
+    """
+    self._options = tf.compat.v1.RunOptions(timeout_in_ms=seconds * 1000)
+
+  def before_run(self, run_context):
+    del run_context
+    return tf.compat.v1.train.SessionRunArgs(None, options=self._options)
 
 
 class RelativeToleranceHook(tf.compat.v1.train.SessionRunHook):

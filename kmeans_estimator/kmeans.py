@@ -9,6 +9,7 @@ import tensorflow as tf
 
 from kmeans_estimator import estimator as estimator_lib
 from kmeans_estimator import model_fn as model_fn_lib
+from kmeans_estimator import strategies
 from kmeans_estimator import tpu
 from kmeans_estimator.ops import clustering_ops
 from kmeans_estimator.ops import parameters as parameters_lib
@@ -130,6 +131,8 @@ class KMeansClustering(estimator_lib.Estimator):
             f'{name} must be known when the Estimator is made, which builds '
             'graphs of its own; got a tensor of another graph, without a value.'
         )
+    if config is not None:
+      strategies.check(config)
     self._parameters = parameters
     self._feature_columns = feature_columns and list(feature_columns)
     super().__init__(

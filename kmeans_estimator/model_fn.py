@@ -19,6 +19,7 @@ from kmeans_estimator.ops import state as state_lib
 ALL_DISTANCES = 'all_distances'
 CLUSTER_INDEX = 'cluster_index'
 SCORE = 'score'
+_LONGEST_STEP_SECONDS = 30 * 60
 
 
 class ModelFn:
@@ -121,6 +122,11 @@ class ModelFn:
             follow_chief=follow_chief,
         )
     ]
+    if follow_chief is not None and not (
+        config.session_config
+        and config.session_config.operation_timeout_in_ms
+    ):
+      training_hooks.append(hooks.WaitingLimitHook(_LONGEST_STEP_SECONDS))
     if self._parameters.relative_tolerance is not None:
       training_hooks.append(
           hooks.RelativeToleranceHook(

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Saving and restoring a k-means model; refusing what does not fit."""
 
-from typing import Any
+from typing import Any, Optional
 
 import tensorflow as tf
 
@@ -45,6 +45,26 @@ class KMeansSaver(tf.compat.v1.train.Saver):
     self._state = state
     self._num_clusters = num_clusters
     self._must_be_trained = must_be_trained
+
+  def save(
+      self, sess: tf.compat.v1.Session, *args: Any, **kwargs: Any
+  ) -> Optional[str]:
+    """Saves the variables, once there is a model to save.
+
+    Estimator saves before hooks can choose the centers. An evaluator that looks
+    at the right moment would find a model that it cannot evaluate.
+
+    Args:
+      sess: the session to save from.
+      *args: as `tf.compat.v1.train.Saver.save`.
+      **kwargs: likewise.
+
+    Returns:
+      As `Saver.save`; None while centers are missing, with nothing written.
+    """
+    if not sess.run(self._state.initialized):
+      return None
+    return super().save(sess, *args, **kwargs)
 
   def restore(self, sess: tf.compat.v1.Session, save_path: str) -> None:
     """Restores the variables.

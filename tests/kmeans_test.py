@@ -93,11 +93,11 @@ class TrainingTest(tf.test.TestCase, parameterized.TestCase):
         tf.errors.InvalidArgumentError, 'when 60 of 100 initial centers'
     ):
       kmeans.train(_once())
-    # The checkpoint that the session began with is no model.
+    # There is no checkpoint of what is no model yet.
     for use in (kmeans.score, lambda f: next(kmeans.predict(f))):
       with self.assertRaisesRegex(ValueError, 'must be trained'):
         use(_once())
-    with self.assertRaisesRegex(ValueError, 'must be trained'):
+    with self.assertRaisesRegex(ValueError, 'find trained model'):
       kmeans.export_saved_model(self.get_temp_dir(), _receiver)
 
   def test_input_that_ends_after_initialisation_leaves_a_model(self):

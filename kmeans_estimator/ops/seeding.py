@@ -30,6 +30,9 @@ KMC2_INIT = 'kmc2'
 
 # Rows whose median is the origin that points are shifted to.
 _ORIGIN_ROWS = 15
+# Points of one product with the candidates of k-means++. Their coordinates stay
+# in a core's cache, where a power of 2 would bring them to the same places.
+_POINTS_BLOCK = 800
 # Candidates of a Markov chain that are compared with each other at once.
 _CHAIN_BLOCK = 256
 
@@ -74,7 +77,7 @@ def _minimum(x, y):
 
 
 def _num_rows(tensor):
-  rows = tf.compat.dimension_value(tensor.shape[0])
+  rows = tensor.shape[0]
   return tf.shape(tensor)[0] if rows is None else rows
 
 
@@ -93,9 +96,7 @@ def _checked(tensor, condition, *message):
     InvalidArgumentError: already now, if the condition is a Python value.
   """
   if isinstance(condition, tf.Tensor):
-    # Only a host takes text, also where all else is told to be elsewhere.
-    with tf.device('/CPU:0'):
-      check = tf.raw_ops.Assert(condition=condition, data=message)
+    check = tf.raw_ops.Assert(condition=condition, data=message)
     with tf.control_dependencies([check] if check is not None else []):
       return tf.identity(tensor)
   if not condition:
@@ -123,32 +124,22 @@ def _with_rows_for(num_to_sample, points):
   )
 
 
-def _centered(points):
-  """Points around the origin `[n, d]`, and half their squared norms `[n, 1]`.
+def _origin(points):
+  """`[d]`, a place near most points, wherever they are.
 
-  The origin is the median of a few rows in each column. It is near most points
-  wherever they are, a few outliers do not move it, and integers stay integers.
+  It is the median of a few rows in each column: a few outliers do not move it,
+  and differences to integers are integers.
   """
   rows = tf.gather(
       points,
       np.arange(_ORIGIN_ROWS) * (_num_rows(points) - 1) // (_ORIGIN_ROWS - 1),
   )
   upper_half = tf.math.top_k(tf.transpose(rows), _ORIGIN_ROWS // 2 + 1).values
-  points -= tf.reduce_min(upper_half, axis=1)
-  return points, tf.reduce_sum(tf.square(points), axis=1, keepdims=True) * 0.5
+  return tf.reduce_min(upper_half, axis=1)
 
 
-def _half_squared_distances(rows, row_half_norms, points, half_norms):
-  """`[r, n]` from the expanded square, for points around the origin.
-
-  Args:
-    rows: `[r, d]`.
-    row_half_norms: `[r, 1]`, half the squared norms of `rows`.
-    points: `[n, d]`.
-    half_norms: `[1, n]`, half the squared norms of `points`.
-  """
-  products = tf.matmul(rows, points, transpose_b=True)
-  return tf.maximum((half_norms - products) + row_half_norms, 0)
+def _half_squared_norms(vectors):
+  return tf.reduce_sum(tf.square(vectors), axis=1, keepdims=True) * 0.5
 
 
 def _num_candidates(num_to_sample, num_retries):
@@ -170,17 +161,31 @@ def _kmeans_plus_plus(points, num_to_sample, seed, num_retries, stream=0):
   """int64 `[num_to_sample]`, the rows that k-means++ chooses."""
   num_points = _num_rows(points)
   candidates = _num_candidates(num_to_sample, num_retries)
-  points, row_half_norms = _centered(points)
-  half_norms = tf.reshape(row_half_norms, [1, num_points])
-  # Scalars are kept as [1, 1], which goes with columns and rows alike.
-  all_draws = tf.reshape(_int64(candidates), [1, 1])
   num_to_sample = _int64(num_to_sample)
   last = _int64(num_points - 1)
+  # Scalars are kept as [1, 1], which goes with columns and rows alike.
+  all_draws = tf.reshape(_int64(candidates), [1, 1])
+
+  # The expanded square |x|^2 / 2 - x.y + |y|^2 / 2 is exact only near 0.
+  origin = _origin(points)
+  shifted = points - origin
+  unknown = tf.fill([num_points, 1], tf.constant(np.inf, points.dtype))
+  block = _minimum(_POINTS_BLOCK, num_points)
+  padding = -num_points % block
+  if not isinstance(padding, int) or padding:
+    # Points at distance 0, which are never drawn, fill the last block.
+    shifted = tf.pad(shifted, [[0, padding], [0, 0]])
+    unknown = tf.pad(unknown, [[0, padding], [0, 0]])
+  num_padded = num_points + padding
+  half_norms = _half_squared_norms(shifted)
+  by_block = [num_padded // block, block, points.shape[1] or -1]
+  columns = tf.transpose(tf.reshape(shifted, by_block), [0, 2, 1])
+  column_half_norms = tf.reshape(half_norms, [by_block[0], 1, block])
 
   def body(found, position, draws_left, pick, nearest, chosen):
     words = philox.words(2 * candidates, seed, stream, position)
     cumulated = tf.cumsum(nearest, axis=1)
-    total = tf.slice(cumulated, [0, num_points - 1], [1, 1])
+    total = tf.slice(cumulated, [0, num_padded - 1], [1, 1])
     # Not so before the first center, and once all points lie on centers. Then
     # all rows are as likely.
     weighted = tf.math.is_finite(tf.math.log(total))
@@ -204,21 +209,20 @@ def _kmeans_plus_plus(points, num_to_sample, seed, num_retries, stream=0):
     draws_left -= tf.reduce_sum(used * is_fresh)
     settled = tf.equal(draws_left, 0)
 
-    closer = tf.minimum(
-        nearest,
-        _half_squared_distances(
-            tf.gather_nd(points, drawn),
-            tf.gather_nd(row_half_norms, drawn),
-            points,
-            half_norms,
-        ),
+    products = tf.raw_ops.BatchMatMulV2(
+        x=tf.gather_nd(points, drawn) - origin, y=columns
     )
-    potentials = tf.reduce_sum(closer, axis=1, keepdims=True)
+    distances = (column_half_norms - products) + tf.gather_nd(half_norms, drawn)
+    closer = tf.minimum(
+        distances, tf.reshape(nearest, [by_block[0], 1, block])
+    )
+    potentials = tf.reduce_sum(tf.reduce_sum(closer, axis=2, keepdims=True), 0)
     best = tf.argmin(tf.where(fresh, potentials, np.inf))
     pick = tf.gather(drawn, best)
+    nearest = tf.maximum(tf.gather(closer, best, axis=1), 0)
     nearest = tf.tensor_scatter_nd_update(
-        tf.gather(closer, best),
-        tf.concat([tf.constant([[0]], tf.int64), pick], axis=1),
+        tf.reshape(nearest, [1, num_padded]),
+        tf.pad(pick, [[0, 0], [1, 0]]),
         tf.zeros([1], points.dtype),
     )
     chosen = tf.tensor_scatter_nd_update(
@@ -241,7 +245,7 @@ def _kmeans_plus_plus(points, num_to_sample, seed, num_retries, stream=0):
           tf.constant(0, tf.int64),
           all_draws,
           tf.constant([[-1]], tf.int64),
-          tf.fill([1, num_points], tf.constant(np.inf, points.dtype)),
+          tf.reshape(unknown, [1, num_padded]),
           tf.fill([num_to_sample], tf.constant(-1, tf.int64)),
       ),
   )[-1]
@@ -308,8 +312,7 @@ def _chain_end(distances, uniforms):
       tf.expand_dims(uniforms, 1) * distances
   )
   later = tf.linalg.band_part(takes_over, -1, 0)
-  # As floats: GPUs find no least integer.
-  return tf.argmin(tf.cast(tf.reduce_any(later, axis=0), distances.dtype))
+  return tf.argmin(tf.cast(tf.reduce_any(later, axis=0), tf.int32))
 
 
 def kmc2_chain_initialization(distances: tf.Tensor, seed: Integer) -> tf.Tensor:
@@ -400,8 +403,8 @@ def kmc2(
   Each successive slice of `chain_length` rows gives one center: the end of a
   Markov chain over the distances of its rows to the centers so far, those of
   earlier slices included. Points fewer than `chain_length` are one slice. If
-  there are no centers yet, the first slice gives a row that is drawn uniformly
-  from all points instead. The points are taken to be in random order.
+  there are no centers yet, the first slice gives a row drawn uniformly from
+  all points instead. The points are taken to be in random order.
 
   Args:
     points: float `[n, d]`, n at least 1.
@@ -438,15 +441,10 @@ def kmc2(
   def body(index, found):
     rows = tf.gather(points, index * length + tf.range(length)) - origin
     centers = found - origin
-    distances = _half_squared_distances(
-        centers,
-        tf.reduce_sum(tf.square(centers), axis=1, keepdims=True) * 0.5,
-        rows,
-        tf.reduce_sum(tf.square(rows), axis=1) * 0.5,
-    )
-    end = _chain_end(
-        tf.reduce_min(distances, axis=0), tf.gather(uniforms, index)
-    )
+    products = tf.matmul(centers, rows, transpose_b=True)
+    nearest = tf.reduce_min(_half_squared_norms(centers) - products, axis=0)
+    nearest += tf.reshape(_half_squared_norms(rows), [length])
+    end = _chain_end(tf.maximum(nearest, 0), tf.gather(uniforms, index))
     row = tf.gather(points, [_int64(index * length) + end])
     return index + 1, tf.tensor_scatter_nd_update(
         found, [[selected + index]], row

@@ -77,7 +77,7 @@ def _minimum(x, y):
 
 
 def _num_rows(tensor):
-  rows = tensor.shape[0]
+  rows = tf.compat.dimension_value(tensor.shape[0])
   return tf.shape(tensor)[0] if rows is None else rows
 
 
@@ -96,7 +96,9 @@ def _checked(tensor, condition, *message):
     InvalidArgumentError: already now, if the condition is a Python value.
   """
   if isinstance(condition, tf.Tensor):
-    check = tf.raw_ops.Assert(condition=condition, data=message)
+    # Only a host takes text, also where all else is told to be elsewhere.
+    with tf.device('/CPU:0'):
+      check = tf.raw_ops.Assert(condition=condition, data=message)
     with tf.control_dependencies([check] if check is not None else []):
       return tf.identity(tensor)
   if not condition:
@@ -178,7 +180,7 @@ def _kmeans_plus_plus(points, num_to_sample, seed, num_retries, stream=0):
     unknown = tf.pad(unknown, [[0, padding], [0, 0]])
   num_padded = num_points + padding
   half_norms = _half_squared_norms(shifted)
-  by_block = [num_padded // block, block, points.shape[1] or -1]
+  by_block = [num_padded // block, block, tf.compat.dimension_value(points.shape[1]) or -1]
   columns = tf.transpose(tf.reshape(shifted, by_block), [0, 2, 1])
   column_half_norms = tf.reshape(half_norms, [by_block[0], 1, block])
 
@@ -222,7 +224,7 @@ def _kmeans_plus_plus(points, num_to_sample, seed, num_retries, stream=0):
     nearest = tf.maximum(tf.gather(closer, best, axis=1), 0)
     nearest = tf.tensor_scatter_nd_update(
         tf.reshape(nearest, [1, num_padded]),
-        tf.pad(pick, [[0, 0], [1, 0]]),
+        tf.concat([tf.constant([[0]], tf.int64), pick], axis=1),
         tf.zeros([1], points.dtype),
     )
     chosen = tf.tensor_scatter_nd_update(
@@ -312,7 +314,8 @@ def _chain_end(distances, uniforms):
       tf.expand_dims(uniforms, 1) * distances
   )
   later = tf.linalg.band_part(takes_over, -1, 0)
-  return tf.argmin(tf.cast(tf.reduce_any(later, axis=0), tf.int32))
+  # As floats: GPUs find no least integer.
+  return tf.argmin(tf.cast(tf.reduce_any(later, axis=0), distances.dtype))
 
 
 def kmc2_chain_initialization(distances: tf.Tensor, seed: Integer) -> tf.Tensor:

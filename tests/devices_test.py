@@ -236,8 +236,20 @@ class AutomaticallyCompiledTest(tf.test.TestCase, parameterized.TestCase):
 class KernelsTest(parameterized.TestCase):
   """Ops have kernels for a device, says TensorFlow's registry of them."""
 
-  def _assert_all_have_kernels(self, graph, may_have_none=lambda node: False):
+  # Batches for which a CPU's own kernels are taken, and one of any size.
+  _BATCHES = (
+      (tf.float32, [4096, 32]),
+      (tf.float32, [None, 32]),
+      (tf.float64, [4096, 32]),
+      (tf.bfloat16, [4096, 32]),
+  )
+  _NUM_CLUSTERS = 64
+
+  def _assert_all_have_kernels(self, build, may_have_none=lambda node: False):
+    """Checks the ops that a function builds for each device."""
     for device in DEVICES:
+      with tf.Graph().as_default() as graph, tf.device(device):
+        build()
       self.assertEmpty(
           [
               f'{node.op} {node.name}'
@@ -253,41 +265,45 @@ class KernelsTest(parameterized.TestCase):
           for rule, kwargs in RULES
           for metric, value in METRICS
       ),
-      *(
-          (method, dict(initial_clusters=method))
-          for method in ('kmeans_plus_plus', 'kmc2', 'random')
-      ),
+      ('kmeans_plus_plus', dict(initial_clusters='kmeans_plus_plus')),
+      ('kmc2', dict(initial_clusters='kmc2')),
+      ('array', dict(initial_clusters=np.ones([_NUM_CLUSTERS, 32]))),
   )
   def test_training_graph(self, kwargs):
-    for dtype, rows in (tf.float32, None), (tf.float64, N), (tf.float16, N):
-      with tf.Graph().as_default() as graph:
+    for dtype, shape in self._BATCHES:
+
+      def build(dtype=dtype, shape=shape):
         clustering_ops.KMeans(
-            tf.compat.v1.placeholder(dtype, [rows, D]),
-            K,
-            **{'initial_clusters': CENTERS, **kwargs},
+            tf.compat.v1.placeholder(dtype, shape),
+            self._NUM_CLUSTERS,
+            **kwargs,
         ).training_graph()
-      self._assert_all_have_kernels(graph)
+
+      self._assert_all_have_kernels(build)
 
   @parameterized.named_parameters(*METRICS)
   def test_prediction_and_evaluation(self, metric):
-    for dtype, rows in (tf.float32, None), (tf.float64, N), (tf.bfloat16, N):
-      with tf.Graph().as_default() as graph:
+    for dtype, shape in self._BATCHES:
+
+      def build(dtype=dtype, shape=shape):
         kmeans = clustering_ops.KMeans(
-            tf.compat.v1.placeholder(dtype, [rows, D]),
-            K,
+            tf.compat.v1.placeholder(dtype, shape),
+            self._NUM_CLUSTERS,
             distance_metric=metric,
         )
         kmeans.prediction()
         kmeans.evaluation()
-      self._assert_all_have_kernels(graph)
+
+      self._assert_all_have_kernels(build)
 
   def test_functions(self):
-    with tf.Graph().as_default() as graph:
+    def build():
       points = tf.compat.v1.placeholder(tf.float32, [None, D])
       clustering_ops.kmeans_plus_plus_initialization(points, K, 1, 2)
       clustering_ops.kmc2_chain_initialization(points[:, 0], 1)
       clustering_ops.nearest_neighbors(points, points[:K], 2)
-    self._assert_all_have_kernels(graph)
+
+    self._assert_all_have_kernels(build)
 
   @parameterized.parameters(
       dict(initial_clusters='kmeans_plus_plus', relative_tolerance=0.1),
@@ -310,23 +326,35 @@ class KernelsTest(parameterized.TestCase):
       def after_create_session(self, session, coord):
         graphs.append(session.graph)
 
+    def input_fn():
+      points = np.random.RandomState(1).uniform(size=[4096, 32])
+      return tf.data.Dataset.from_tensors(np.float32(points)).repeat()
+
     graphs = []
     kmeans = kmeans_estimator.KMeans(
-        K,
+        self._NUM_CLUSTERS,
         model_dir=testing.temporary_folder(self),
         config=testing.run_config(),
         **kwargs,
     )
-
-    def input_fn():
-      return tf.data.Dataset.from_tensors(BATCHES[0]).repeat()
-
-    kmeans.train(input_fn, [GraphHook()], steps=1)
-    kmeans.evaluate(input_fn, steps=1, hooks=[GraphHook()])
-    next(kmeans.predict(input_fn, hooks=[GraphHook()]))
+    # As if there were a GPU.
+    with mock.patch.object(
+        tf.config, 'list_physical_devices', lambda kind: [kind]
+    ):
+      kmeans.train(input_fn, [GraphHook()], steps=1)
+      kmeans.evaluate(input_fn, steps=1, hooks=[GraphHook()])
+      next(kmeans.predict(input_fn, hooks=[GraphHook()]))
     self.assertLen(graphs, 3)
     for graph in graphs:
-      self._assert_all_have_kernels(graph, may_have_none)
+      for device in DEVICES:
+        self.assertEmpty(
+            [
+                f'{node.op} {node.name}'
+                for node in placement.without_kernel(graph, device)
+                if not may_have_none(node)
+            ],
+            device,
+        )
 
   def test_missing_kernels_are_seen(self):
     with tf.Graph().as_default() as graph:

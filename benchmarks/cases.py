@@ -7,6 +7,7 @@ from typing import Callable, Dict, Sequence
 
 from benchmarks import calls
 from benchmarks import seeding
+from benchmarks import serving
 from benchmarks import steps
 from benchmarks import timing
 from benchmarks import training
@@ -47,6 +48,9 @@ CASES: Dict[str, _Case] = {
         ('loop/100x2,k=5', calls.documented_loop, 100, 2, 5),
         ('predict/200kx20,k=20', calls.predict, 200_000, 20, 20),
         ('transform/200kx20,k=20', calls.transform, 200_000, 20, 20),
+        ('request/1x20,k=20', serving.request, 1, 20, 20),
+        ('request/10kx20,k=20', serving.request, 10_000, 20, 20),
+        ('request/10kx100,k=50', serving.request, 10_000, 100, 50),
         ('tolerance/10kx20,k=20', training.to_tolerance, 10_000, 20, 20),
         ('tolerance/50kx100,k=50', training.to_tolerance, 50_000, 100, 50),
         ('array/20MB', calls.array, 50_000, 100, 5),

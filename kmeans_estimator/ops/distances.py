@@ -22,9 +22,10 @@ import tensorflow as tf
 SQUARED_EUCLIDEAN_DISTANCE = 'squared_euclidean'
 COSINE_DISTANCE = 'cosine'
 
-# Batches of more coordinates or distances than this are worked off in blocks of
-# so many: 4 MB of float32, which is about what a core's share of cache holds.
-_BLOCK_ELEMENTS = 2**20
+# Batches of more coordinates or distances than this are worked off in blocks.
+_MAX_AT_ONCE = 2**20
+# Coordinates or distances in a block: 8 MB of float32.
+_BLOCK_ELEMENTS = 2**21
 # More rows make a block no faster, fewer make it slow, whatever its width.
 _MAX_BLOCK_ROWS = 4096
 _MIN_BLOCK_ROWS = 64
@@ -164,6 +165,7 @@ class _Prepared(NamedTuple):
     centers: `[k, d]`, the shifted centers.
     factors: `[k, d]`, what the products with shifted points are taken with.
     offsets: `[k]`, what is added to the products.
+    transposed: whether factors are `[d, k]` instead.
   """
 
   metric: str
@@ -171,6 +173,7 @@ class _Prepared(NamedTuple):
   centers: tf.Tensor
   factors: tf.Tensor
   offsets: tf.Tensor
+  transposed: bool = False
 
 
 def _prepare(centers, metric):
@@ -218,9 +221,10 @@ def _is_zero(x):
 
 def _relative(shifted, prepared):
   """`[n, k]`: the distances less a term that is the same for a whole row."""
-  return tf.nn.bias_add(
-      tf.matmul(shifted, prepared.factors, transpose_b=True), prepared.offsets
+  products = tf.matmul(
+      shifted, prepared.factors, transpose_b=not prepared.transposed
   )
+  return tf.nn.bias_add(products, prepared.offsets)
 
 
 def _allocate(points, centers, metric, with_sums):
@@ -229,24 +233,21 @@ def _allocate(points, centers, metric, with_sums):
   k, d = centers.shape.as_list()
   prepared = _prepare(centers, metric)
   on_cpu = _is_for_cpu(prepared.origin)
-  elements, max_rows = _BLOCK_ELEMENTS, _MAX_BLOCK_ROWS
+  at_once, elements, max_rows = _MAX_AT_ONCE, _BLOCK_ELEMENTS, _MAX_BLOCK_ROWS
   if _is_for_accelerator(prepared.origin):
-    elements = _ACCELERATOR_BLOCK_ELEMENTS
+    at_once = elements = _ACCELERATOR_BLOCK_ELEMENTS
     max_rows = _MAX_ACCELERATOR_BLOCK_ROWS
-
-  def make_worker(num_rows):
-    return _make_worker(num_rows, prepared, with_sums, on_cpu)
-
   if not centers.shape.is_fully_defined() or (
-      n is not None and n <= max(elements // max(k, d), _MIN_BLOCK_ROWS)
+      n is not None and n <= max(at_once // max(k, d), _MIN_BLOCK_ROWS)
   ):
-    index, distance, sums = make_worker(n)(points)
+    work = _make_worker(n, prepared, with_sums, on_cpu)
+    index, distance, sums = work(points)
   else:
     if points.shape.as_list()[1] != d:
       points = tf.ensure_shape(points, [n, d])
     rows = _block_rows(n, max(elements // max(k, d), _MIN_BLOCK_ROWS), max_rows)
     index, distance, sums = _in_blocks(
-        make_worker, points, prepared, with_sums, rows
+        points, prepared, with_sums, on_cpu, rows
     )
   allocation = Allocation(index, tf.maximum(distance, 0))
   if not with_sums:
@@ -256,17 +257,21 @@ def _allocate(points, centers, metric, with_sums):
   return allocation, (sums[0] + shifts, tf.cast(counts, tf.int64))
 
 
-def _in_blocks(make_worker, points, prepared, with_sums, rows):
+def _in_blocks(points, prepared, with_sums, on_cpu, rows):
   """As a worker, but for points to be worked off in blocks.
 
   The blocks have one static size, so that XLA can compile the loop. Rows that
   do not fill a block come last.
   """
   n, d = points.shape.as_list()
+  # Once here, instead of in every matrix product.
+  prepared = prepared._replace(
+      factors=tf.transpose(prepared.factors), transposed=True
+  )
   num_rows = tf.shape(points)[0] if n is None else n
   num_blocks = num_rows // rows
   flat = tf.reshape(points, [-1])
-  work = make_worker(rows)
+  work = _make_worker(rows, prepared, with_sums, on_cpu)
 
   def body(number, indices, distances, sums):
     # Slices of a vector are views; TensorFlow copies those of a matrix.
@@ -295,7 +300,8 @@ def _in_blocks(make_worker, points, prepared, with_sums, rows):
   if n is None or n % rows:
     last = points[num_blocks * rows :]
     last_rows = last.shape.as_list()[0]
-    last_index, last_distance, last_sums = make_worker(last_rows)(last)
+    work = _make_worker(last_rows, prepared, with_sums, on_cpu)
+    last_index, last_distance, last_sums = work(last)
     index = tf.concat([index, last_index], axis=0)
     distance = tf.concat([distance, last_distance], axis=0)
     sums = [total + part for total, part in zip(sums, last_sums)]
@@ -364,7 +370,7 @@ def _is_for_cpu(tensor):
   if sys.byteorder != 'little':
     return False
   return not _is_for_accelerator(tensor) and not any(
-      'xla' in name.lower() for name in tensor.op.node_def.attr
+      name.startswith('_Xla') for name in tensor.op.node_def.attr
   )
 
 
@@ -376,7 +382,7 @@ def _is_for_accelerator(tensor):
   if device not in (None, 'CPU'):
     return True
   return not tf.executing_eagerly() and any(
-      'tpu' in name.lower() for name in tensor.op.node_def.attr
+      name.startswith('_tpu') for name in tensor.op.node_def.attr
   )
 
 

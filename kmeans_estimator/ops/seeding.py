@@ -111,15 +111,11 @@ def _checked(tensor, condition, *message):
 def _with_rows_for(num_to_sample, points):
   """`points`, checked to be enough for k-means++."""
   num_points = _num_rows(points)
-  known = isinstance(num_to_sample, int) and isinstance(num_points, int)
   return _checked(
       points,
-      0 < num_to_sample <= num_points
-      if known
-      else tf.logical_and(num_to_sample > 0, num_to_sample <= num_points),
+      num_to_sample <= num_points,
       'k-means++ takes all centers from one batch of points, which must hold '
-      'at least as many as there are centers to choose, and that is at least '
-      '1. Centers to choose:',
+      'at least as many as there are centers to choose. Centers to choose:',
       num_to_sample,
       'points:',
       num_points,
@@ -284,6 +280,12 @@ def kmeans_plus_plus_initialization(
   """
   points = points_lib.as_points(points, 'points')
   num_to_sample = _static(num_to_sample)
+  points = _checked(
+      points,
+      num_to_sample > 0,
+      'num_to_sample must be at least 1, got:',
+      num_to_sample,
+  )
   rows = _kmeans_plus_plus(
       _with_rows_for(num_to_sample, points),
       num_to_sample,
@@ -510,7 +512,7 @@ def choose(
     inputs: float `[n, d]`, the batch as a list of shards. Random rows come from
       all of them, those of k-means++ and k-MC2 from the first.
     centers: `[selected, d]`, the centers chosen from earlier batches.
-    num_clusters: k, integer scalar.
+    num_clusters: k, integer scalar; a given matrix is taken whole instead.
     seed: the model's seed or None, see `stream_seed`.
     num_retries: for k-means++, see `kmeans_plus_plus_initialization`.
     chain_length: for k-MC2, see `kmc2`.
@@ -527,21 +529,9 @@ def choose(
   """
   del metric
   selected = _num_rows(centers)
-  missing = _static(num_clusters) - selected
   if not isinstance(method, str) and not callable(method):
-    new = _given(method, inputs[0])
-    rows = _num_rows(new)
-    return _checked(
-        new,
-        rows == missing
-        if isinstance(rows, int) and isinstance(missing, int)
-        else tf.equal(rows, missing),
-        'initial_clusters must have one row for each center that is still to '
-        'be chosen. Centers to choose:',
-        missing,
-        'rows:',
-        rows,
-    )
+    return _given(method, inputs[0])[selected:]
+  missing = _static(num_clusters) - selected
   if callable(method):
     inputs = [_only_finite(shard) for shard in inputs]
     new = _given(method(inputs, tf.convert_to_tensor(missing)), inputs[0])

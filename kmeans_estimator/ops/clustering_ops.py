@@ -377,7 +377,6 @@ class KMeans:
         seed=parameters.seed,
         num_retries=parameters.kmeans_plus_plus_num_retries,
         chain_length=parameters.kmc2_chain_length,
-        metric=parameters.distance_metric,
     )
     if own_choice and parameters.distance_metric == COSINE_DISTANCE:
       new = distances.l2_normalize(new)

@@ -501,7 +501,6 @@ def choose(
     seed: Optional[int],
     num_retries: int,
     chain_length: int,
-    metric: str,
 ) -> tf.Tensor:
   """Chooses initial centers from one batch.
 
@@ -510,13 +509,13 @@ def choose(
       `[k, d]` of centers, or a function `f(inputs, k)` that returns from 0 to
       `k` of them.
     inputs: float `[n, d]`, the batch as a list of shards. Random rows come from
-      all of them, those of k-means++ and k-MC2 from the first.
+      all of them, those of k-means++ and k-MC2 from the first. Under the cosine
+      metric the three methods are to be given rows of unit length.
     centers: `[selected, d]`, the centers chosen from earlier batches.
     num_clusters: k, integer scalar; a given matrix is taken whole instead.
     seed: the model's seed or None, see `stream_seed`.
     num_retries: for k-means++, see `kmeans_plus_plus_initialization`.
     chain_length: for k-MC2, see `kmc2`.
-    metric: the model's distance metric.
 
   Returns:
     `[m, d]`, the new centers, m at most `k - selected`.
@@ -527,7 +526,6 @@ def choose(
       finite.
     ValueError: given centers have another number of columns than the batch.
   """
-  del metric
   selected = _num_rows(centers)
   if not isinstance(method, str) and not callable(method):
     return _given(method, inputs[0])[selected:]

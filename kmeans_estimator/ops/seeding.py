@@ -176,9 +176,12 @@ def _kmeans_plus_plus(points, num_to_sample, seed, num_retries, stream=0):
     unknown = tf.pad(unknown, [[0, padding], [0, 0]])
   num_padded = num_points + padding
   half_norms = _half_squared_norms(shifted)
-  by_block = [num_padded // block, block, tf.compat.dimension_value(points.shape[1]) or -1]
-  columns = tf.transpose(tf.reshape(shifted, by_block), [0, 2, 1])
-  column_half_norms = tf.reshape(half_norms, [by_block[0], 1, block])
+  num_blocks = num_padded // block
+  dimensions = tf.compat.dimension_value(points.shape[1]) or -1
+  columns = tf.transpose(
+      tf.reshape(shifted, [num_blocks, block, dimensions]), [0, 2, 1]
+  )
+  column_half_norms = tf.reshape(half_norms, [num_blocks, 1, block])
 
   def body(found, position, draws_left, pick, nearest, chosen):
     words = philox.words(2 * candidates, seed, stream, position)
@@ -211,9 +214,7 @@ def _kmeans_plus_plus(points, num_to_sample, seed, num_retries, stream=0):
         x=tf.gather_nd(points, drawn) - origin, y=columns
     )
     distances = (column_half_norms - products) + tf.gather_nd(half_norms, drawn)
-    closer = tf.minimum(
-        distances, tf.reshape(nearest, [by_block[0], 1, block])
-    )
+    closer = tf.minimum(distances, tf.reshape(nearest, [num_blocks, 1, block]))
     potentials = tf.reduce_sum(tf.reduce_sum(closer, axis=2, keepdims=True), 0)
     best = tf.argmin(tf.where(fresh, potentials, np.inf))
     pick = tf.gather(drawn, best)

@@ -49,10 +49,11 @@ def words(
     position: how many words of the stream to pass over; not negative.
 
   Returns:
-    int32 `[count]`: the bits of the words, in a type that GPUs can slice.
+    uint32 `[count]`.
   """
   ahead = position % _WORDS_PER_BLOCK
   at_block = isinstance(ahead, int) and not ahead
+  # No GPU slices uint32 at a place that is not known.
   found = tf.raw_ops.StatelessRandomUniformFullIntV2(
       shape=[count if at_block else count + _WORDS_PER_BLOCK - 1],
       key=_unsigned(seed),
@@ -60,16 +61,16 @@ def words(
       alg=_PHILOX,
       dtype=tf.int32,
   )
-  if at_block:
-    return found
-  return tf.slice(found, tf.reshape(ahead, [1]), [count])
+  if not at_block:
+    found = tf.slice(found, tf.reshape(ahead, [1]), [count])
+  return tf.bitcast(found, tf.uint32)
 
 
 def unit_floats(words: tf.Tensor, dtype: tf.DType = tf.float32) -> tf.Tensor:  # pylint: disable=redefined-outer-name
   """Numbers in [0, 1), each from the low 23 bits of one word.
 
   Args:
-    words: int32, of any shape.
+    words: uint32, of any shape.
     dtype: float32 or float64; the numbers are the same in both.
 
   Returns:
@@ -83,7 +84,7 @@ def integers_below(words: tf.Tensor, limit: Integer) -> tf.Tensor:  # pylint: di
   """Integers in [0, limit), each from two words, the low one first.
 
   Args:
-    words: int32 `[2 * count]`.
+    words: uint32 `[2 * count]`.
     limit: integer or integer scalar tensor, at least 1.
 
   Returns:

@@ -190,7 +190,7 @@ def _kmeans_plus_plus(points, num_to_sample, seed, num_retries, stream=0):
     # Not so before the first center, and once all points lie on centers. Then
     # all rows are as likely.
     weighted = tf.math.is_finite(tf.math.log(total))
-    floats = philox.unit_floats(tf.slice(words, [0], [candidates]), total.dtype)
+    floats = philox.unit_floats(words[:candidates], total.dtype)
     by_weight = tf.raw_ops.UpperBound(
         sorted_inputs=cumulated, values=total * floats, out_type=tf.int64
     )
@@ -433,9 +433,9 @@ def kmc2(
   num_new = _minimum(num_points // length, missing)
 
   words = philox.words(2 + num_new * (length - 1), seed, selected)
-  first = philox.integers_below(tf.slice(words, [0], [2]), num_points)
+  first = philox.integers_below(words[:2], num_points)
   uniforms = tf.reshape(
-      philox.unit_floats(tf.slice(words, [2], [-1]), points.dtype),
+      philox.unit_floats(words[2:], points.dtype),
       [num_new, length - 1],
   )
   # Until its slice's turn, a new center stands where one chosen before is, and

@@ -187,6 +187,24 @@ class CompiledTest(tf.test.TestCase, parameterized.TestCase):
     self.assertAllClose(clusters, expected.clusters, rtol=1e-4)
 
 
+  def test_products_are_of_float32_where_tensorflow_is_told_so(self):
+    def build(points):
+      state, _, cluster_index = clustering_ops.KMeans(points, K).prediction()
+      _assign([state.clusters], CENTERS)
+      return cluster_index, []
+
+    self.addCleanup(
+        tf.config.experimental.enable_tensor_float_32_execution,
+        tf.config.experimental.tensor_float_32_execution_enabled(),
+    )
+    for tf32 in True, False:
+      tf.config.experimental.enable_tensor_float_32_execution(tf32)
+      function, _ = _function(build, BATCHES[0], compiled=True)
+      program = function.experimental_get_compiler_ir(tf.constant(BATCHES[0]))()
+      self.assertRegex(program, r' dot\(')
+      self.assertEqual('{highest,highest}' in program, not tf32)
+
+
 class AutomaticallyCompiledTest(tf.test.TestCase, parameterized.TestCase):
   """Sessions may compile what they can, and must leave out what cannot be."""
 

@@ -3,7 +3,6 @@
 """Tests the random stream."""
 
 from absl.testing import parameterized
-import numpy as np
 import tensorflow as tf
 
 from kmeans_estimator.ops import philox
@@ -60,7 +59,8 @@ class WordsTest(tf.test.TestCase, parameterized.TestCase):
     )
 
   def test_compiled(self):
-    draw = lambda position: philox.words(13, 5, 2, position)
+    def draw(position):
+      return philox.words(13, 5, 2, position)
     position = tf.constant(6, tf.int64)
     self.assertAllEqual(
         tf.function(draw, jit_compile=True)(position), draw(position)

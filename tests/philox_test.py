@@ -55,12 +55,14 @@ class WordsTest(tf.test.TestCase, parameterized.TestCase):
   @parameterized.parameters(0, 7, -7, 2**62, -(2**63))
   def test_seed_may_be_a_tensor(self, seed):
     self.assertAllEqual(
-        philox.words(9, seed, 3), philox.words(9, tf.constant(seed, tf.int64), 3)
+        philox.words(9, seed, 3),
+        philox.words(9, tf.constant(seed, tf.int64), 3),
     )
 
   def test_compiled(self):
     def draw(position):
       return philox.words(13, 5, 2, position)
+
     position = tf.constant(6, tf.int64)
     self.assertAllEqual(
         tf.function(draw, jit_compile=True)(position), draw(position)

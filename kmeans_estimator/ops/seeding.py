@@ -30,6 +30,8 @@ KMC2_INIT = 'kmc2'
 
 # Rows whose median is the origin that points are shifted to.
 _ORIGIN_ROWS = 15
+# How many times larger than around it squares around 0 may be.
+_FAR = 64.0
 # Points of one product with the candidates of k-means++. Their coordinates stay
 # in a core's cache, where a power of 2 would bring them to the same places.
 _POINTS_BLOCK = 800
@@ -51,9 +53,11 @@ def stream_seed(seed: Optional[int]) -> int:
     graph's seed and on `seed`; without either one that nobody can foresee.
   """
   graph_seed = tf.compat.v1.get_default_graph().seed
+  if seed is not None:
+    seed = int(seed)
   if graph_seed is None:
-    return secrets.randbits(63) if seed is None else int(seed)
-  digest = hashlib.sha256(repr((graph_seed, seed)).encode()).digest()
+    return secrets.randbits(63) if seed is None else seed
+  digest = hashlib.sha256(repr((int(graph_seed), seed)).encode()).digest()
   return int.from_bytes(digest[:8], 'little')
 
 
@@ -123,17 +127,20 @@ def _with_rows_for(num_to_sample, points):
 
 
 def _origin(points):
-  """`[d]`, a place near most points, wherever they are.
+  """`[d]`, a place near most points: 0 unless they are far from that.
 
-  It is the median of a few rows in each column: a few outliers do not move it,
-  and differences to integers are integers.
+  Elsewhere it is the median of a few rows in each column: a few outliers do not
+  move it, and differences to integers are integers. Near 0 points are taken as
+  they are, and rounded as by TensorFlow's kernel.
   """
   rows = tf.gather(
       points,
       np.arange(_ORIGIN_ROWS) * (_num_rows(points) - 1) // (_ORIGIN_ROWS - 1),
   )
   upper_half = tf.math.top_k(tf.transpose(rows), _ORIGIN_ROWS // 2 + 1).values
-  return tf.reduce_min(upper_half, axis=1)
+  median = tf.reduce_min(upper_half, axis=1)
+  far = tf.nn.l2_loss(rows) > _FAR * tf.nn.l2_loss(rows - median)
+  return median * tf.cast(far, points.dtype)
 
 
 def _half_squared_norms(vectors):
@@ -482,7 +489,8 @@ def _given(value, points):
         f'{points.shape[1]}], as inputs have {points.shape[1]} columns, got '
         f'shape {centers.shape}.'
     )
-  return centers
+  # What a function slices may have a shape that nobody knows before it runs.
+  return tf.ensure_shape(centers, [None, points.shape[1]])
 
 
 def _only_finite(points):

@@ -1,0 +1,128 @@
+# Copyright 2026 The kmeans_estimator Authors.
+# SPDX-License-Identifier: Apache-2.0
+"""Initialisation draws what TensorFlow's CPU kernels draw for the same seed."""
+
+from absl.testing import parameterized
+import numpy as np
+import tensorflow as tf
+
+from kmeans_estimator.ops import clustering_ops
+
+_RUNS = 60
+# Sums that are rounded in another order may lead to another row, seldom.
+_MAX_ROUNDED_APART = 1
+
+
+def _points(random, kind, n, d):
+  points = random.normal(size=[n, d])
+  if kind == 'groups':
+    points = points * 0.5 + random.uniform(-5, 5, [8, d])[np.arange(n) % 8]
+  elif kind == 'uniform':
+    points = random.uniform(size=[n, d])
+  elif kind == 'grid':
+    points = random.randint(0, 7, [n, d])
+  return points.astype(np.float32)
+
+
+class KMeansPlusPlusTest(tf.test.TestCase, parameterized.TestCase):
+
+  def _apart(self, m, num_retries, cases):
+    """How many of some cases (points, seed) end in other rows."""
+    with tf.Graph().as_default(), tf.compat.v1.Session() as session:
+      points = tf.compat.v1.placeholder(tf.float32, [None, None])
+      seed = tf.compat.v1.placeholder(tf.int64, [])
+      fetches = [
+          op(points, m, seed, num_retries)
+          for op in (
+              lambda *args: tf.raw_ops.KmeansPlusPlusInitialization(
+                  points=args[0],
+                  num_to_sample=args[1],
+                  seed=args[2],
+                  num_retries_per_sample=args[3],
+              ),
+              clustering_ops.kmeans_plus_plus_initialization,
+          )
+      ]
+      rows = [
+          session.run(fetches, {points: case[0], seed: case[1]})
+          for case in cases
+      ]
+    for expected, actual in rows:
+      self.assertEqual(expected.shape, actual.shape)
+      self.assertEqual(expected.dtype, actual.dtype)
+    return sum(not np.array_equal(*pair) for pair in rows)
+
+  @parameterized.product(
+      kind=('normal', 'groups', 'uniform'),
+      m=(1, 6, 25),
+      num_retries=(-1, 0, 2),
+  )
+  def test_random_points(self, kind, m, num_retries):
+    random = np.random.RandomState(m + num_retries)
+    cases = []
+    for _ in range(_RUNS):
+      # Among fewer points two candidates are often each other's nearest, which
+      # is a tie that rounding decides.
+      n = random.randint(10 * m, 10 * m + 300)
+      points = _points(random, kind, n, random.randint(1, 12))
+      cases.append((points, random.randint(-(2**40), 2**40)))
+    self.assertLessEqual(self._apart(m, num_retries, cases), _MAX_ROUNDED_APART)
+
+  @parameterized.parameters(-1, 0, 2)
+  def test_ties(self, num_retries):
+    # On a grid all sums are exact, so that there is nothing to round.
+    random = np.random.RandomState(0)
+    cases = [(_points(random, 'grid', 90, 3), seed) for seed in range(_RUNS)]
+    self.assertEqual(self._apart(10, num_retries, cases), 0)
+
+  @parameterized.parameters(1, 2, 7, 8)
+  def test_all_points(self, n):
+    random = np.random.RandomState(n)
+    cases = [
+        (random.permutation(50)[:n, np.newaxis].astype(np.float32), seed)
+        for seed in range(20)
+    ]
+    self.assertEqual(self._apart(n, 2, cases), 0)
+
+  def test_more_points_than_a_block(self):
+    random = np.random.RandomState(1)
+    cases = [
+        (_points(random, 'groups', n, 3), seed)
+        for seed, n in enumerate([799, 800, 801, 1600, 1601, 3210, 5000])
+    ]
+    self.assertLessEqual(self._apart(20, 2, cases), _MAX_ROUNDED_APART)
+
+
+class KMC2ChainTest(tf.test.TestCase, parameterized.TestCase):
+
+  def test_random_distances(self):
+    random = np.random.RandomState(0)
+    with tf.Graph().as_default(), tf.compat.v1.Session() as session:
+      distances = tf.compat.v1.placeholder(tf.float32, [None])
+      seed = tf.compat.v1.placeholder(tf.int64, [])
+      expected = tf.raw_ops.KMC2ChainInitialization(
+          distances=distances, seed=seed
+      )
+      actual = clustering_ops.kmc2_chain_initialization(distances, seed)
+      for run in range(300):
+        values = random.uniform(size=random.randint(1, 900)) ** (run % 20)
+        if run % 3 == 0:
+          values = np.floor(values * 4)
+        feed = {distances: values, seed: random.randint(-(2**40), 2**40)}
+        result = session.run([expected, actual], feed)
+        self.assertEqual(*result, len(values))
+        self.assertEqual(*(index.dtype for index in result))
+
+  @parameterized.parameters(1, 2, 3, 200, 256, 257, 258, 513, 2000)
+  def test_known_length(self, count):
+    random = np.random.RandomState(count)
+    for seed in range(5):
+      distances = random.uniform(size=count).astype(np.float32) ** (4 * seed)
+      self.assertAllEqual(
+          clustering_ops.kmc2_chain_initialization(distances, seed),
+          tf.raw_ops.KMC2ChainInitialization(distances=distances, seed=seed),
+      )
+
+
+if __name__ == '__main__':
+  tf.test.main()

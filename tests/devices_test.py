@@ -35,7 +35,6 @@ METRICS = (
     ('euclidean', clustering_ops.SQUARED_EUCLIDEAN_DISTANCE),
     ('cosine', clustering_ops.COSINE_DISTANCE),
 )
-DEVICES = ('/GPU:0', '/TPU:0')
 
 
 def _function(build, example, compiled):
@@ -202,7 +201,9 @@ class CompiledTest(tf.test.TestCase, parameterized.TestCase):
       function, _ = _function(build, BATCHES[0], compiled=True)
       program = function.experimental_get_compiler_ir(tf.constant(BATCHES[0]))()
       self.assertRegex(program, r' dot\(')
-      self.assertEqual('{highest,highest}' in program, not tf32)
+      # TensorFlow 2.13 does not pass it on to XLA.
+      if tf32 or tf.__version__.split('.')[1] >= '15':
+        self.assertEqual('{highest,highest}' in program, not tf32)
 
 
 class AutomaticallyCompiledTest(tf.test.TestCase, parameterized.TestCase):
@@ -265,7 +266,7 @@ class KernelsTest(parameterized.TestCase):
 
   def _assert_all_have_kernels(self, build, may_have_none=lambda node: False):
     """Checks the ops that a function builds for each device."""
-    for device in DEVICES:
+    for device in placement.DEVICES:
       with tf.Graph().as_default() as graph, tf.device(device):
         build()
       self.assertEmpty(
@@ -364,7 +365,7 @@ class KernelsTest(parameterized.TestCase):
       next(kmeans.predict(input_fn, hooks=[GraphHook()]))
     self.assertLen(graphs, 3)
     for graph in graphs:
-      for device in DEVICES:
+      for device in placement.DEVICES:
         self.assertEmpty(
             [
                 f'{node.op} {node.name}'
@@ -380,7 +381,7 @@ class KernelsTest(parameterized.TestCase):
       testing.reference_ops.KMeans(
           [points], K, initial_clusters='kmeans_plus_plus', random_seed=1
       ).training_graph()
-    for device in DEVICES:
+    for device in placement.DEVICES:
       self.assertContainsSubset(
           {'NearestNeighbors', 'KmeansPlusPlusInitialization'},
           {node.op for node in placement.without_kernel(graph, device)},

@@ -3,7 +3,8 @@
 """Which devices have a kernel for an op, says TensorFlow's registry of them.
 
 The registry names types, not hardware: it lists GPU kernels without a GPU, and
-what XLA compiles without a TPU.
+what XLA compiles without a TPU. Only a build for CPUs alone (tensorflow-cpu)
+lists none of a GPU, and there is nothing to be asked about one.
 """
 
 import collections
@@ -13,12 +14,16 @@ from typing import Any, Dict, Iterator, List
 
 import tensorflow as tf
 
-# The last kind is XLA's. A TPU runs nothing but what XLA compiles; the package
-# lists that for CPU and GPU, and what both have is what XLA has for any device.
-_KINDS_OF_KERNELS = {
-    '/GPU:0': [{'GPU', 'DEFAULT'}],
-    '/TPU:0': [{'XLA_CPU_JIT'}, {'XLA_GPU_JIT'}],
-}
+# A TPU runs nothing but what XLA compiles; TensorFlow lists that for CPU and
+# GPU, and what both have is what XLA has for any device.
+if tf.test.is_built_with_cuda():
+  _KINDS_OF_KERNELS = {
+      '/GPU:0': [{'GPU', 'DEFAULT'}],
+      '/TPU:0': [{'XLA_CPU_JIT'}, {'XLA_GPU_JIT'}],
+  }
+else:
+  _KINDS_OF_KERNELS = {'/TPU:0': [{'XLA_CPU_JIT'}]}
+DEVICES = tuple(_KINDS_OF_KERNELS)
 # A compiled program is given these, it does not hold them. CrossReplicaSum is
 # what only a TPU can do, and only TensorFlow's build for TPUs knows how.
 _NOT_COMPILED = {
@@ -70,7 +75,7 @@ def without_kernel(
 
   Args:
     graph: a graph; nodes that it places on the CPU itself are not looked at.
-    device: '/GPU:0' or '/TPU:0'.
+    device: one of `DEVICES`.
   """
   return [
       node

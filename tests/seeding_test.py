@@ -290,7 +290,10 @@ class KMeansPlusPlusTest(tf.test.TestCase, parameterized.TestCase):
 class KMC2Test(tf.test.TestCase, parameterized.TestCase):
 
   @parameterized.product(
-      n=(4, 10, 37), selected=(0, 2), missing=(1, 3, 20), chain_length=(1, 5, 10)
+      n=(4, 10, 37),
+      selected=(0, 2),
+      missing=(1, 3, 20),
+      chain_length=(1, 5, 10),
   )
   def test_equals_model(self, n, selected, missing, chain_length):
     points, centers = _normal(n, 3), _normal(selected, 3, seed=9)
@@ -430,10 +433,9 @@ class ChooseTest(tf.test.TestCase, parameterized.TestCase):
   def test_bad_points(self, method, bad):
     points = _normal(20, 3)
     points[7, 1] = bad
-    if method == 'function':
-      method = lambda inputs, k: inputs[0][:k]
+    function = {'function': lambda inputs, k: inputs[0][:k]}
     with self.assertRaisesRegex(tf.errors.InvalidArgumentError, r'7.*1'):
-      _choose(method, points)
+      _choose(function.get(method, method), points)
 
   @parameterized.parameters(0, 1, 2)
   def test_function(self, rows):
@@ -505,7 +507,8 @@ class CompiledTest(tf.test.TestCase, parameterized.TestCase):
   def test_kmeans_plus_plus(self, dtype):
     points = tf.constant(_normal(850, 2), dtype)
     self._assert_same(
-        lambda: seeding.kmeans_plus_plus_initialization(points, 6, 3, -1), [6, 2]
+        lambda: seeding.kmeans_plus_plus_initialization(points, 6, 3, -1),
+        [6, 2],
     )
 
   def test_fewer_distinct_points_than_centers(self):

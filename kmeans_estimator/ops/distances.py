@@ -38,6 +38,8 @@ _MAX_ACCELERATOR_BLOCK_ROWS = 2**20
 _ROWS_MULTIPLE = 16
 # Multiplications in a batch from which ops pay that make others cheaper.
 _MIN_LARGE_WORK = 2**20
+# Rows that a batch is thought to have where nobody says.
+_ASSUMED_ROWS = 1024
 # From so many centers on, TensorFlow's matrix product, which is fitted to the
 # processor it runs on, is ahead of the one in the CPU's search kernel.
 _MAX_NATIVE_CENTERS = 127
@@ -336,8 +338,12 @@ def _make_worker(num_rows, prepared, with_sums, on_cpu):
     What depends on no row is computed outside of it, once for all blocks.
   """
   k, d = prepared.centers.shape.as_list()
-  known = num_rows and prepared.centers.shape.is_fully_defined()
-  large = known and num_rows * d * k >= _MIN_LARGE_WORK
+  assumed_rows = _ASSUMED_ROWS if num_rows is None else num_rows
+  large = (
+      assumed_rows > 0
+      and prepared.centers.shape.is_fully_defined()
+      and assumed_rows * d * k >= _MIN_LARGE_WORK
+  )
   shift = _make_shift(num_rows if large else None, prepared.origin)
   search = _search
   if (
@@ -415,10 +421,16 @@ def _search(points, shifted, prepared):
 def _search_natively(points, shifted, prepared):
   """As `_search`, by a kernel that only CPUs have."""
   del points
+  rows = shifted.shape[:1]
+  if not rows.is_fully_defined():
+    # The kernel refuses an empty batch.
+    shifted = tf.pad(shifted, [[0, 1], [0, 0]])
   index, distance = tf.raw_ops.NearestNeighbors(
       points=shifted, centers=prepared.centers, k=1
   )
-  rows = shifted.shape[:1]
+  if not rows.is_fully_defined():
+    index, distance = index[:-1], distance[:-1]
+    rows = [-1]
   return tf.reshape(index, rows), tf.reshape(distance, rows)
 
 
@@ -477,19 +489,26 @@ def _make_add_up(num_rows, prepared, sparsely):
   #
   # The ones' places are pairs of int32, made as one int64 each in half the
   # time: the lower half says which part is added, the upper one to which.
-  num_ones = num_rows * num_parts
   part = np.arange(num_parts, dtype=np.int64)
-  first = tf.range(num_rows, dtype=tf.int64) * num_parts
-  places = tf.expand_dims(first, 1) + (part + (part << 32))
-  ones = tf.ones([num_ones], prepared.centers.dtype)
+
+  def make_ones(num_rows):
+    num_ones = num_rows * num_parts
+    first = tf.range(num_rows, dtype=tf.int64) * num_parts
+    places = tf.expand_dims(first, 1) + (part + (part << 32))
+    values = tf.ones([num_ones], prepared.centers.dtype)
+    shape = tf.convert_to_tensor([num_ones, k * num_parts], tf.int64)
+    return places, values, shape
+
+  known_ones = None if num_rows is None else make_ones(num_rows)
 
   def add_up(rows, index):
-    pairs = places + tf.expand_dims(index * (num_parts << 32), 1)
+    places, values, shape = known_ones or make_ones(tf.shape(rows, tf.int64)[0])
+    places += tf.expand_dims(index * (num_parts << 32), 1)
     sums = tf.raw_ops.SparseTensorDenseMatMul(
-        a_indices=tf.reshape(tf.bitcast(pairs, tf.int32), [num_ones, 2]),
-        a_values=ones,
-        a_shape=np.array([num_ones, k * num_parts], np.int64),
-        b=tf.reshape(rows, [num_ones, d // num_parts]),
+        a_indices=tf.reshape(tf.bitcast(places, tf.int32), [-1, 2]),
+        a_values=values,
+        a_shape=shape,
+        b=tf.reshape(rows, [-1, d // num_parts]),
         adjoint_a=True,
     )
     return tf.reshape(sums, [k, d])

@@ -295,6 +295,23 @@ class FarFromOriginTest(tf.test.TestCase, parameterized.TestCase):
     result = _run(_pairwise(), points, centers)
     self.assertAllClose(result, exact, rtol=1e-3, atol=1e-5)
 
+  @parameterized.named_parameters(
+      ('none', 0.0, None, False),
+      ('little', 3.0, None, False),
+      ('far', 5e3, None, True),
+      ('far_and_most_emptied', 5e3, [0, 1, 2, 3, 4, 5], True),
+      ('far_and_some_farther', 5e3, [0, 1, 2], True),
+      ('one_far', 0.0, [0], False),
+  )
+  def test_pass_over_the_points_where_it_pays(self, offset, others, is_far):
+    _, centers = _data(0, 8, 9, offset=offset)
+    if others:
+      centers[others] = 0 if len(others) > 3 else 1e6
+    centers = tf.constant(centers)
+    self.assertEqual(
+        bool(distances._is_far(distances._origin(centers), centers)), is_far
+    )
+
   @parameterized.parameters(*VARIANTS)
   def test_nearly_parallel_vectors(self, variant):
     # 1 - u.v of these is less than float32 tells from 0.
@@ -419,9 +436,10 @@ class ChoiceOfOpsTest(tf.test.TestCase, parameterized.TestCase):
   _LARGE = (4096, 64, 64)
 
   def test_search_kernel_in_large_steps_on_a_cpu(self):
-    self.assertContainsSubset(
-        self._ONLY_ON_CPU, _op_types(_allocate(), *self._LARGE)
-    )
+    for n in self._LARGE[0], None:
+      self.assertContainsSubset(
+          self._ONLY_ON_CPU, _op_types(_allocate(), n, *self._LARGE[1:])
+      )
 
   def test_loop_only_where_memory_asks_for_it(self):
     for n, looped in ((4096, False), (None, True), (10**6, True)):

@@ -14,7 +14,7 @@ to 0.
 
 import math
 import sys
-from typing import NamedTuple, Tuple
+from typing import NamedTuple, Optional, Tuple
 
 import numpy as np
 import tensorflow as tf
@@ -36,13 +36,15 @@ _ACCELERATOR_BLOCK_ELEMENTS = 2**27
 _MAX_ACCELERATOR_BLOCK_ROWS = 2**20
 # Begins of blocks are then aligned in memory, and slices of it need no copy.
 _ROWS_MULTIPLE = 16
+# How many times larger than around the centers squares around 0 may be.
+_FAR = 4.0
 # Multiplications in a batch from which ops pay that make others cheaper.
 _MIN_LARGE_WORK = 2**20
 # Rows that a batch is thought to have where nobody says.
 _ASSUMED_ROWS = 1024
 # From so many centers on, TensorFlow's matrix product, which is fitted to the
 # processor it runs on, is ahead of the one in the CPU's search kernel.
-_MAX_NATIVE_CENTERS = 127
+_MAX_NATIVE_CENTERS = 256
 # Columns of a matrix that SparseTensorDenseMatMul adds up in a plain loop.
 _MAX_LOOP_COLUMNS = 31
 
@@ -167,6 +169,8 @@ class _Prepared(NamedTuple):
     centers: `[k, d]`, the shifted centers.
     factors: `[k, d]`, what the products with shifted points are taken with.
     offsets: `[k]`, what is added to the products.
+    is_far: bool scalar, whether the origin is not 0; None if it is to be taken
+      for that.
     transposed: whether factors are `[d, k]` instead.
   """
 
@@ -175,11 +179,13 @@ class _Prepared(NamedTuple):
   centers: tf.Tensor
   factors: tf.Tensor
   offsets: tf.Tensor
+  is_far: Optional[tf.Tensor] = None
   transposed: bool = False
 
 
-def _prepare(centers, metric):
-  origin = _origin(centers)
+def _prepare(centers, metric, origin=None, is_far=None):
+  if origin is None:
+    origin = _origin(centers)
   shifted = centers - origin
   offsets = _half_or_whole_square(shifted, metric)
   if metric == COSINE_DISTANCE:
@@ -189,8 +195,8 @@ def _prepare(centers, metric):
         tf.constant(0.5, centers.dtype),
         tf.constant(0, centers.dtype),
     )
-    return _Prepared(metric, origin, shifted, -shifted, offsets)
-  return _Prepared(metric, origin, shifted, shifted * -2, offsets)
+    return _Prepared(metric, origin, shifted, -shifted, offsets, is_far)
+  return _Prepared(metric, origin, shifted, shifted * -2, offsets, is_far)
 
 
 def _origin(centers):
@@ -203,6 +209,22 @@ def _origin(centers):
   mean = tf.math.divide_no_nan(tf.reduce_sum(centers, axis=0), num_used)
   squares = tf.reduce_sum(tf.math.squared_difference(centers, mean), axis=1)
   return tf.gather(centers, tf.argmin(squares))
+
+
+def _is_far(origin, centers):
+  """Whether to shift is worth a pass over the points.
+
+  It is not where 0 is about as near to most centers as the origin is: squares
+  then cancel hardly more. Of the distances from the origin to the centers their
+  median is taken, so that a few centers far off do not count.
+  """
+  squares = tf.reduce_sum(tf.math.squared_difference(centers, origin), axis=1)
+  # Emptied centers are 0 and say nothing about the data.
+  is_used = tf.reduce_any(tf.cast(centers, tf.bool), axis=1)
+  squares = tf.where(is_used, squares, tf.zeros_like(squares))
+  smaller_half = (centers.shape.as_list()[0] + 1) // 2
+  median = -tf.math.top_k(-squares, smaller_half).values[-1]
+  return tf.reduce_sum(tf.square(origin)) > _FAR * median
 
 
 def _shift(points, origin):
@@ -233,8 +255,12 @@ def _allocate(points, centers, metric, with_sums):
   """Returns an `Allocation` and, if asked for, sums and counts."""
   n = points.shape.as_list()[0]
   k, d = centers.shape.as_list()
-  prepared = _prepare(centers, metric)
-  on_cpu = _is_for_cpu(prepared.origin)
+  origin, is_far = _origin(centers), None
+  on_cpu = _is_for_cpu(origin)
+  if on_cpu and with_sums and _is_large(n, centers):
+    is_far = _is_far(origin, centers)
+    origin *= tf.cast(is_far, origin.dtype)
+  prepared = _prepare(centers, metric, origin, is_far)
   at_once, elements, max_rows = _MAX_AT_ONCE, _BLOCK_ELEMENTS, _MAX_BLOCK_ROWS
   if _is_for_accelerator(prepared.origin):
     at_once = elements = _ACCELERATOR_BLOCK_ELEMENTS
@@ -338,13 +364,8 @@ def _make_worker(num_rows, prepared, with_sums, on_cpu):
     What depends on no row is computed outside of it, once for all blocks.
   """
   k, d = prepared.centers.shape.as_list()
-  assumed_rows = _ASSUMED_ROWS if num_rows is None else num_rows
-  large = (
-      assumed_rows > 0
-      and prepared.centers.shape.is_fully_defined()
-      and assumed_rows * d * k >= _MIN_LARGE_WORK
-  )
-  shift = _make_shift(num_rows if large else None, prepared.origin)
+  large = _is_large(num_rows, prepared.centers)
+  shift = _make_shift(num_rows if large else None, prepared)
   search = _search
   if (
       large
@@ -363,6 +384,16 @@ def _make_worker(num_rows, prepared, with_sums, on_cpu):
     return index, distance, [add_up(shifted, index)] if with_sums else []
 
   return work
+
+
+def _is_large(num_rows, centers):
+  """Whether ops pay that cost some time and save more with every row."""
+  rows = _ASSUMED_ROWS if num_rows is None else num_rows
+  return (
+      rows > 0
+      and centers.shape.is_fully_defined()
+      and rows * centers.shape.num_elements() >= _MIN_LARGE_WORK
+  )
 
 
 def _is_for_cpu(tensor):
@@ -392,19 +423,29 @@ def _is_for_accelerator(tensor):
   )
 
 
-def _make_shift(num_rows, origin):
-  d = origin.shape.as_list()[0]
+def _make_shift(num_rows, prepared):
+  d = prepared.origin.shape.as_list()[0]
   # Broadcasting a short row is slow. Several rows are as good as a long one.
   several = math.gcd(num_rows, _ROWS_MULTIPLE) if num_rows else 1
-  if several == 1:
-    return lambda points: _shift(points, origin)
-  origins = tf.tile(origin, [several])
+  origins = tf.tile(prepared.origin, [several]) if several > 1 else None
 
   def shift(points):
+    if several == 1:
+      return _shift(points, prepared.origin)
     long_rows = tf.reshape(points, [num_rows // several, several * d])
     return tf.reshape(long_rows - origins, [num_rows, d])
 
-  return shift
+  if prepared.is_far is None:
+    return shift
+
+  def shift_if_far(points):
+    # What tf.cond was made of before it made functions, for three nodes.
+    near, far = tf.raw_ops.Switch(data=points, pred=prepared.is_far)
+    shifted = tf.raw_ops.Merge(inputs=[near, shift(far)]).output
+    shifted.set_shape([num_rows, d])
+    return shifted
+
+  return shift_if_far
 
 
 def _search(points, shifted, prepared):

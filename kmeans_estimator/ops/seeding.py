@@ -35,6 +35,8 @@ _FAR = 64.0
 # Points of one product with the candidates of k-means++. Their coordinates stay
 # in a core's cache, where a power of 2 would bring them to the same places.
 _POINTS_BLOCK = 800
+# Coordinates of points that one plain product is ahead with.
+_MAX_AT_ONCE = 2**18
 # Candidates of a Markov chain that are compared with each other at once.
 _CHAIN_BLOCK = 256
 
@@ -175,7 +177,12 @@ def _kmeans_plus_plus(points, num_to_sample, seed, num_retries, stream=0):
   origin = _origin(points)
   shifted = points - origin
   unknown = tf.fill([num_points, 1], tf.constant(np.inf, points.dtype))
-  block = _minimum(_POINTS_BLOCK, num_points)
+  dimensions = tf.compat.dimension_value(points.shape[1]) or -1
+  at_once = (
+      isinstance(num_points, int)
+      and 0 < num_points * dimensions <= _MAX_AT_ONCE
+  )
+  block = num_points if at_once else _minimum(_POINTS_BLOCK, num_points)
   padding = -num_points % block
   if not isinstance(padding, int) or padding:
     # Points at distance 0, which are never drawn, fill the last block.
@@ -184,7 +191,6 @@ def _kmeans_plus_plus(points, num_to_sample, seed, num_retries, stream=0):
   num_padded = num_points + padding
   half_norms = _half_squared_norms(shifted)
   num_blocks = num_padded // block
-  dimensions = tf.compat.dimension_value(points.shape[1]) or -1
   columns = tf.transpose(
       tf.reshape(shifted, [num_blocks, block, dimensions]), [0, 2, 1]
   )
@@ -217,9 +223,11 @@ def _kmeans_plus_plus(points, num_to_sample, seed, num_retries, stream=0):
     draws_left -= tf.reduce_sum(used * is_fresh)
     settled = tf.equal(draws_left, 0)
 
-    products = tf.raw_ops.BatchMatMulV2(
-        x=tf.gather_nd(points, drawn) - origin, y=columns
-    )
+    drawn_points = tf.gather_nd(points, drawn) - origin
+    if at_once:
+      products = tf.expand_dims(tf.matmul(drawn_points, columns[0]), 0)
+    else:
+      products = tf.raw_ops.BatchMatMulV2(x=drawn_points, y=columns)
     distances = (column_half_norms - products) + tf.gather_nd(half_norms, drawn)
     closer = tf.minimum(distances, tf.reshape(nearest, [num_blocks, 1, block]))
     potentials = tf.reduce_sum(tf.reduce_sum(closer, axis=2, keepdims=True), 0)

@@ -110,7 +110,12 @@ class ModelFn:
         defer_build=True,
         save_relative_paths=True,
     )
-    start_alone, follow_chief = self._of_several_workers(state)
+    start_alone = follow_chief = None
+    other_hooks, chief_hooks = [], []
+    if replicas.are_on_several_workers():
+      start_alone, follow_chief = self._of_several_workers(state)
+      other_hooks = _limit_of_waiting(config)
+      chief_hooks = _checkpoints_without_summaries(saver, config)
     training_hooks = [
         hooks.InitializeClustersHook(
             init_op,
@@ -120,13 +125,9 @@ class ModelFn:
             config.is_chief,
             save=_save_function(saver, config),
             follow_chief=follow_chief,
-        )
+        ),
+        *other_hooks,
     ]
-    if follow_chief is not None and not (
-        config.session_config
-        and config.session_config.operation_timeout_in_ms
-    ):
-      training_hooks.append(hooks.WaitingLimitHook(_LONGEST_STEP_SECONDS))
     if self._parameters.relative_tolerance is not None:
       training_hooks.append(
           hooks.RelativeToleranceHook(
@@ -143,18 +144,17 @@ class ModelFn:
         # For exports. No mean: centers move from batch to batch.
         eval_metric_ops={SCORE: (inference.loss, inference.loss)},
         training_hooks=training_hooks,
+        training_chief_hooks=chief_hooks,
         scaffold=_Scaffold(saver=saver, init_op=start_alone),
     )
 
   def _of_several_workers(self, state):
-    """How workers with variables of their own start, or Nones.
+    """How workers with variables of their own start.
 
     Returns:
       An op by which a worker initialises its variables without waiting for the
       others, and the op that then gives it the values of the first one.
     """
-    if not replicas.are_on_several_workers():
-      return None, None
     p = self._parameters
     global_step = tf.compat.v1.train.get_global_step()
     of_training = [v for v in (*state, global_step) if v is not None]
@@ -243,6 +243,27 @@ def _uninitialized_variables():
 def _predictions(all_distances, cluster_index):
   """Of the one shard that the features are."""
   return {ALL_DISTANCES: all_distances[0], CLUSTER_INDEX: cluster_index[0]}
+
+
+def _limit_of_waiting(config):
+  if config.session_config and config.session_config.operation_timeout_in_ms:
+    return []
+  return [hooks.WaitingLimitHook(_LONGEST_STEP_SECONDS)]
+
+
+def _checkpoints_without_summaries(saver, config):
+  """The hook that TensorFlow forgets among several workers.
+
+  Where no summaries are to be saved, it saves no checkpoints either.
+  """
+  steps, seconds = config.save_checkpoints_steps, config.save_checkpoints_secs
+  if config.save_summary_steps or not (steps or seconds):
+    return []
+  return [
+      tf.compat.v1.train.CheckpointSaverHook(
+          config.model_dir, save_steps=steps, save_secs=seconds, saver=saver
+      )
+  ]
 
 
 def _save_function(saver, config):

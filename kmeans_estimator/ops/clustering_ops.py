@@ -247,6 +247,7 @@ class KMeans:
       The variables to be restored, and the batch's `Inference`.
     """
     state, centers = self._restored_centers()
+    centers = self._of_same_columns(centers)
     allocations = [
         distances.nearest(shard, centers, self._parameters.distance_metric)
         for shard in self._points
@@ -276,6 +277,14 @@ class KMeans:
         state.clusters, self._parameters.num_clusters
     )
     return state, self._direction(centers)
+
+  def _of_same_columns(self, centers):
+    """Centers, once the batch is known to have as many columns."""
+    if self._dimensions is not None or replicas.are_on_tpu():
+      return centers
+    checks = [replicas.check_columns(shard, centers) for shard in self._inputs]
+    with tf.control_dependencies(checks):
+      return tf.identity(centers)
 
   def _direction(self, centers):
     """Centers as distances are measured to them."""
@@ -309,7 +318,9 @@ class KMeans:
   def _step(self, state):
     """One step, but for the bookkeeping of iterations of several steps."""
     parameters = self._parameters
-    stored = state_lib.read_centers(state.clusters, parameters.num_clusters)
+    stored = self._of_same_columns(
+        state_lib.read_centers(state.clusters, parameters.num_clusters)
+    )
     centers = self._direction(stored)
     allocations, sums, counts = zip(
         *(

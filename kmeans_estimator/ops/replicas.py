@@ -170,10 +170,44 @@ def once_for_all(
 
   def merge(strategy, *batches):
     return build(
-        [tf.concat(strategy.experimental_local_results(b), 0) for b in batches]
+        [_join(strategy.experimental_local_results(b)) for b in batches]
     )
 
   return context.merge_call(merge, args=tuple(batches))
+
+
+def _join(batches):
+  if batches[0].shape[1] is not None:
+    return tf.concat(batches, 0)
+  columns = tf.stack([tf.shape(batch)[1] for batch in batches])
+  with tf.control_dependencies([_assert_same_columns(columns)]):
+    return tf.concat(batches, 0)
+
+
+def check_columns(points: tf.Tensor, centers: tf.Tensor) -> tf.Operation:
+  """Fails on all replicas if a batch does not fit the centers.
+
+  For batches whose number of columns is not known before.
+
+  Args:
+    points: `[n, d]`, the replica's own batch.
+    centers: `[k, d]`.
+
+  Returns:
+    The op that checks.
+  """
+  columns = tf.shape(points)[1][tf.newaxis]
+  context = _context()
+  if context is not None:
+    [columns] = sum_over_replicas([_one_for_each(context, columns[0])])
+  expected = tf.shape(centers)[1]
+  return _assert(
+      tf.reduce_all(tf.equal(columns, expected)),
+      'The features must have as many columns as the centers of the model:',
+      expected,
+      'They have, by replica:',
+      columns,
+  )
 
 
 def are_on_several_workers() -> bool:
@@ -210,18 +244,10 @@ def follow_first(
     [total] = context.all_reduce(_SUM, [value])
     return total
 
-  num_replicas = context.num_replicas_in_sync
-  own = tf.one_hot(
-      context.replica_id_in_sync_group,
-      num_replicas,
-      tf.constant(columns or 0, tf.int64),
-  )
-  all_columns = sum_over_replicas(own)
-  check = _assert(
-      tf.reduce_all(tf.equal(all_columns, all_columns[0])),
-      'The inputs of all replicas must have the same number of columns; they '
-      'have (0: not known):',
-      all_columns,
+  check = _assert_same_columns(
+      sum_over_replicas(
+          _one_for_each(context, tf.constant(columns or 0, tf.int64))
+      )
   )
   updates = []
   for variable in variables:
@@ -241,11 +267,27 @@ def follow_first(
   return tf.group(*updates)
 
 
-def _assert(condition, text, value):
+def _one_for_each(context, own):
+  """A vector that, summed up, holds a number of each replica."""
+  return tf.one_hot(
+      context.replica_id_in_sync_group, context.num_replicas_in_sync, own
+  )
+
+
+def _assert_same_columns(columns):
+  return _assert(
+      tf.reduce_all(tf.equal(columns, columns[0])),
+      'The features must have the same number of columns on all replicas. They '
+      'have, by replica (0: not known):',
+      columns,
+  )
+
+
+def _assert(condition, *data):
   # Only a host takes text, also where all else is told to be elsewhere.
   with tf.device('/CPU:0'):
     return tf.raw_ops.Assert(
-        condition=condition, data=[text, value], summarize=_MAX_NAMED
+        condition=condition, data=data, summarize=_MAX_NAMED
     )
 
 

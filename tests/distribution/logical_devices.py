@@ -1,0 +1,46 @@
+# Copyright 2026 The kmeans_estimator Authors.
+# SPDX-License-Identifier: Apache-2.0
+"""Prints the score of a model trained on 1, 2 and 4 logical CPUs.
+
+A process can be given several CPUs only before TensorFlow starts in it.
+"""
+
+import numpy as np
+import tensorflow as tf
+
+import kmeans_estimator
+from tests import testing
+
+
+def _score(devices, points):
+  strategy = tf.distribute.MirroredStrategy(devices)
+  kmeans = kmeans_estimator.KMeansClustering(
+      3,
+      initial_clusters=points[:3],
+      use_mini_batch=False,
+      config=testing.run_config(
+          train_distribute=strategy,
+          eval_distribute=strategy,
+          session_config=tf.compat.v1.ConfigProto(
+              device_count={'CPU': len(devices)}, allow_soft_placement=True
+          ),
+      ),
+  )
+  shards = testing.input_fn(*np.split(points, len(devices)))
+  for _ in range(2):
+    kmeans.train(shards)
+  return kmeans.score(shards)
+
+
+def main():
+  [cpu] = tf.config.list_physical_devices('CPU')
+  tf.config.set_logical_device_configuration(
+      cpu, [tf.config.LogicalDeviceConfiguration()] * 4
+  )
+  cpus = [device.name for device in tf.config.list_logical_devices('CPU')]
+  points = np.random.RandomState(0).normal(size=[80, 2]).astype(np.float32)
+  print(*(_score(cpus[:n], points) for n in (1, 2, 4)))
+
+
+if __name__ == '__main__':
+  main()

@@ -14,6 +14,7 @@ kmeans = estimator.experimental.KMeans(num_clusters=5, config=config)
 ```
 """
 
+import copy
 import functools
 import sys
 import types
@@ -59,7 +60,7 @@ def _fill(module, symbols):
 
 
 def _run_config(original):
-  """`original`, but for what it says of a TF_CONFIG that it cannot read."""
+  """`original`, but for TF_CONFIGs that it cannot read, and for its copies."""
 
   @functools.wraps(original, updated=())
   class RunConfig(original):
@@ -68,6 +69,15 @@ def _run_config(original):
     def __init__(self, *args, **kwargs):
       _tensorflow_compat.check_tf_config()
       super().__init__(*args, **kwargs)
+
+    def __deepcopy__(self, memo):
+      # An Estimator copies its config, while a MultiWorkerMirroredStrategy of
+      # an evaluator lets no one copy it.
+      for strategy in (self.train_distribute, self.eval_distribute):
+        memo[id(strategy)] = strategy
+      result = self.__class__.__new__(self.__class__)
+      result.__dict__.update(copy.deepcopy(self.__dict__, memo))
+      return result
 
   RunConfig.__module__ = __name__
   return RunConfig

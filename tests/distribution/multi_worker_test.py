@@ -1,0 +1,159 @@
+# Copyright 2026 The kmeans_estimator Authors.
+# SPDX-License-Identifier: Apache-2.0
+"""Tests MultiWorkerMirroredStrategy with a process for each worker."""
+
+import os
+import re
+
+import numpy as np
+import tensorflow as tf
+
+from tests import numpy_model
+from tests import testing
+from tests.distribution import processes
+from tests.distribution import task
+
+_CHIEF, _WORKER = 'chief0', 'worker0'
+_CENTERS = task.points()[: task.CLUSTERS] + 0.25
+
+
+def _expected(start, metric, steps_per_iteration, steps, per_epoch=1):
+  """The model's own steps, each on the batches of both workers."""
+  state = numpy_model.initial_state(start, metric, steps_per_iteration)
+  own = [task.batches(share, 2, per_epoch) for share in range(2)]
+  for step in range(steps):
+    both = [batches[step % per_epoch] for batches in own]
+    state, _ = numpy_model.step(state, np.concatenate(both))
+  return state
+
+
+class MultiWorkerTest(tf.test.TestCase):
+
+  def _cluster(self, kmeans, evaluators=0, **options):
+    jobs = dict(chief=1, worker=1)
+    if evaluators:
+      jobs['evaluator'] = evaluators
+    return processes.Cluster(
+        testing.temporary_folder(self),
+        dict(multi_worker=True, kmeans=kmeans, **options),
+        **jobs,
+    )
+
+  def test_one_step_is_one_step_on_the_batches_of_all(self):
+    kmeans = dict(
+        initial_clusters='kmeans_plus_plus',
+        mini_batch_steps_per_iteration=2,
+    )
+    with self._cluster(
+        kmeans, batches=3, checkpoints=5, max_steps=11, evaluators=1
+    ) as cluster:
+      tasks = (_CHIEF, _WORKER, 'evaluator0')
+      cluster.start(*tasks)
+      statuses = cluster.wait_for(*tasks)
+      self.assertEqual(statuses, (0, 0, 0), cluster.log(_CHIEF))
+      start = testing.checkpoint_values(
+          os.path.join(cluster.model_dir, 'model.ckpt-0')
+      )['clusters']
+      end = testing.checkpoint_values(cluster.model_dir)
+      losses = [
+          float(re.search('Loss for final step: (.*)\\.', cluster.log(name))[1])
+          for name in (_CHIEF, _WORKER)
+      ]
+      evaluated = re.findall(
+          r'global step (\d+): .*score = (\S+)', cluster.log('evaluator0')
+      )
+    # Chosen among the points of the chief.
+    for center in start:
+      self.assertIn(center.tolist(), task.points()[::2].tolist())
+    # Its first batch has gone into that.
+    state = numpy_model.initial_state(start, 'squared_euclidean', 2)
+    chief, worker = (task.batches(share, 2, 3) for share in range(2))
+    for step in range(11):
+      state, loss = numpy_model.step(
+          state, np.concatenate([chief[(step + 1) % 3], worker[step % 3]])
+      )
+    testing.assert_state(end, state)
+    self.assertAllClose(losses, [loss, loss], 1e-4)
+    self.assertEqual(int(evaluated[-1][0]), 11)
+    score = numpy_model.distances(
+        task.points(), state.clusters, 'squared_euclidean'
+    )
+    self.assertAllClose(
+        float(evaluated[-1][1]), score.min(axis=1).sum(), 1e-4
+    )
+
+  def _check_goes_on(self, victim):
+    kmeans = dict(
+        initial_clusters=_CENTERS.tolist(),
+        distance_metric='cosine',
+        use_mini_batch=False,
+    )
+    other = _WORKER if victim == _CHIEF else _CHIEF
+    with self._cluster(
+        kmeans,
+        batches=1,
+        checkpoints=4,
+        max_steps=10,
+        gates={victim: 6},
+        timeout=15000,
+    ) as cluster:
+      cluster.start(_CHIEF, _WORKER)
+      self.assertEqual(cluster.wait_for_gate(victim), 6)
+      cluster.kill(victim)
+      # The other one ends and says why, for whoever starts both again.
+      [status] = cluster.wait_for(other)
+      self.assertEqual(status, 1)
+      self.assertRegex(
+          cluster.log(other), 'Another worker has gone|Operation timed out'
+      )
+      cluster.open_gate(victim)
+      cluster.start(_CHIEF, _WORKER)
+      self.assertEqual(cluster.wait_for(_CHIEF, _WORKER), (0, 0))
+      self.assertIn('starts at step 4', cluster.log(victim))
+      end = testing.checkpoint_values(cluster.model_dir)
+    state = _expected(_CENTERS, 'cosine', None, 10)
+    testing.assert_state(end, state)
+
+  def test_goes_on_after_the_chief_was_killed(self):
+    self._check_goes_on(_CHIEF)
+
+  def test_goes_on_after_a_worker_was_killed(self):
+    self._check_goes_on(_WORKER)
+
+  def test_other_number_of_columns(self):
+    with self._cluster(
+        dict(use_mini_batch=False),
+        batches=1,
+        checkpoints=1,
+        max_steps=3,
+        bad_columns=[_WORKER],
+    ) as cluster:
+      cluster.start(_CHIEF, _WORKER)
+      self.assertEqual(cluster.wait_for(_CHIEF, _WORKER), (1, 1))
+      for name in (_CHIEF, _WORKER):
+        self.assertRegex(
+            cluster.log(name), r'same number of columns on all.*\[3 2\]'
+        )
+      self.assertIsNone(tf.train.latest_checkpoint(cluster.model_dir))
+
+  def test_infinity_on_one_worker_changes_the_model_of_none(self):
+    with self._cluster(
+        dict(initial_clusters=_CENTERS.tolist(), use_mini_batch=False),
+        batches=3,
+        checkpoints=1,
+        max_steps=9,
+        bad_values=[_WORKER],
+    ) as cluster:
+      cluster.start(_CHIEF, _WORKER)
+      self.assertEqual(cluster.wait_for(_CHIEF, _WORKER), (1, 1))
+      self.assertRegex(
+          cluster.log(_WORKER), r'holds NaN or Inf.*\[\[5\]\].*\[\[1\]\]'
+      )
+      self.assertIn('batch of another worker holds', cluster.log(_CHIEF))
+      end = testing.checkpoint_values(cluster.model_dir)
+    state = _expected(_CENTERS, 'squared_euclidean', None, 2, 3)
+    testing.assert_state(end, state)
+
+
+if __name__ == '__main__':
+  tf.test.main()

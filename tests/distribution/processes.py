@@ -1,0 +1,143 @@
+# Copyright 2026 The kmeans_estimator Authors.
+# SPDX-License-Identifier: Apache-2.0
+"""Clusters of processes on this machine."""
+
+import json
+import os
+import socket
+import subprocess
+import sys
+import time
+from typing import Any, Callable, Dict, Tuple
+
+from tests import running
+
+_SECONDS_BETWEEN_LOOKS = 0.05
+
+
+def _free_addresses(number):
+  sockets = [socket.socket() for _ in range(number)]
+  for each in sockets:
+    each.bind(('127.0.0.1', 0))
+  addresses = ['127.0.0.1:%d' % each.getsockname()[1] for each in sockets]
+  for each in sockets:
+    each.close()
+  return addresses
+
+
+class Cluster:
+  """Tasks that run `tests.distribution.task`; a context that kills them all.
+
+  A task is named by its job and its number, as in `'worker0'`.
+  """
+
+  def __init__(self, folder: str, options: Dict[str, Any], **jobs: int):
+    """Finds a free port for each task, and starts none.
+
+    Args:
+      folder: where the logs, the model and the gates of the tasks are.
+      options: for `tests.distribution.task`.
+      **jobs: number of tasks of each job; none for a process on its own.
+    """
+    self._folder = folder
+    self._options = options
+    addresses = iter(_free_addresses(sum(jobs.values())))
+    self._spec = {
+        job: [next(addresses) for _ in range(n)] for job, n in jobs.items()
+    }
+    self._tasks = {}
+
+  def __enter__(self) -> 'Cluster':
+    return self
+
+  def __exit__(self, *unused_exception_info) -> None:
+    for name in self._tasks:
+      self.kill(name)
+
+  @property
+  def model_dir(self) -> str:
+    return os.path.join(self._folder, 'model')
+
+  def start(self, *names: str) -> None:
+    """Starts tasks, or starts them anew."""
+    for name in names:
+      job, index = _job_and_index(name)
+      tf_config = {
+          'cluster': self._spec, 'task': {'type': job, 'index': index}
+      }  # pyformat: disable
+      environment = {
+          **os.environ,
+          'PYTHONPATH': running.ROOT,
+          'CUDA_VISIBLE_DEVICES': '',
+          'TF_CPP_MIN_LOG_LEVEL': '2',
+          'TF_CONFIG': json.dumps(tf_config if self._spec else {}),
+      }
+      # Tasks end when their stdin does, so whichever way the tests end.
+      with open(self._log(name), 'w', encoding='utf-8') as log:
+        self._tasks[name] = subprocess.Popen(
+            [
+                sys.executable, '-m', 'tests.distribution.task',
+                self._folder, name, json.dumps(self._options),
+            ],  # pyformat: disable
+            env=environment,
+            stdin=subprocess.PIPE,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+        )
+
+  def kill(self, name: str) -> None:
+    """As `kill -9` does."""
+    self._tasks[name].kill()
+    self._tasks[name].wait()
+    self._tasks[name].stdin.close()
+
+  def log(self, name: str) -> str:
+    with open(self._log(name), encoding='utf-8') as log:
+      return log.read()
+
+  def _log(self, name):
+    return os.path.join(self._folder, name + '.log')
+
+  def wait_for(self, *names: str, seconds: float = 50) -> Tuple[int, ...]:
+    """Waits until tasks have ended, and returns their exit statuses."""
+    self._wait(
+        lambda: all(self._tasks[name].poll() is not None for name in names),
+        f'the end of {names}',
+        seconds,
+    )
+    return tuple(self._tasks[name].returncode for name in names)
+
+  def wait_for_gate(self, name: str, seconds: float = 50) -> int:
+    """Waits for a task to stand at its gate; returns the step it came to."""
+    path = os.path.join(self._folder, name + '.stands')
+
+    def stands():
+      if self._tasks[name].poll() is not None:
+        raise AssertionError(f'{name} ended:\n{self.log(name)}')
+      return os.path.exists(path)
+
+    self._wait(stands, f'{name} at its gate', seconds)
+    with open(path, encoding='utf-8') as file:
+      step = int(file.read())
+    os.remove(path)
+    return step
+
+  def open_gate(self, name: str) -> None:
+    """Lets a task pass, now and after it was started anew."""
+    with open(os.path.join(self._folder, name + '.open'), 'w'):
+      pass
+
+  def _wait(self, condition: Callable[[], bool], what: str, seconds: float):
+    end = time.monotonic() + seconds
+    while not condition():
+      if time.monotonic() > end:
+        logs = '\n'.join(
+            f'== {name}\n{self.log(name)[-3000:]}' for name in self._tasks
+        )
+        raise AssertionError(f'No {what} within {seconds} s.\n{logs}')
+      time.sleep(_SECONDS_BETWEEN_LOOKS)
+
+
+def _job_and_index(name):
+  job = name.rstrip('0123456789')
+  return job, int(name[len(job):] or 0)

@@ -1,0 +1,140 @@
+# Copyright 2026 The kmeans_estimator Authors.
+# SPDX-License-Identifier: Apache-2.0
+"""One process of a cluster, see `processes.Cluster`.
+
+Usage: python -m tests.distribution.task FOLDER NAME OPTIONS
+"""
+
+import json
+import os
+import sys
+import threading
+import time
+
+import numpy as np
+import tensorflow as tf
+
+import kmeans_estimator
+from kmeans_estimator import estimator
+from tests import testing
+
+ROWS = 600
+CLUSTERS = 6
+
+
+def points() -> np.ndarray:
+  """What all tasks together cluster."""
+  return np.random.RandomState(3).uniform(-4, 4, [ROWS, 3]).astype(np.float32)
+
+
+def batches(share: int, shares: int, per_epoch: int) -> list:
+  """The batches of an epoch of one of the tasks that share the points."""
+  return np.split(points()[share::shares], per_epoch)
+
+
+def _end_with_stdin():
+  os.read(0, 1)
+  os._exit(1)
+
+
+class _Gate(tf.compat.v1.train.SessionRunHook):
+  """Holds the task at a step until the test lets it pass."""
+
+  def __init__(self, path, step):
+    self._path = path
+    self._step = step
+
+  def begin(self):
+    self._global_step = tf.compat.v1.train.get_global_step()
+
+  def after_create_session(self, session, coord):
+    del coord
+    print('starts at step', session.run(self._global_step), flush=True)
+
+  def before_run(self, run_context):
+    step = run_context.session.run(self._global_step)
+    if step < self._step:
+      return
+    with open(self._path + '.writing', 'w', encoding='utf-8') as file:
+      file.write(str(step))
+    if not os.path.exists(self._path + '.open'):
+      os.replace(self._path + '.writing', self._path + '.stands')
+    while not os.path.exists(self._path + '.open'):
+      time.sleep(0.02)
+
+
+def main(folder: str, name: str, options: dict) -> None:
+  """Trains as one task, or evaluates.
+
+  Args:
+    folder: that of the cluster.
+    name: of this task.
+    options:
+      multi_worker: whether to use MultiWorkerMirroredStrategy.
+      kmeans: arguments of KMeansClustering.
+      batches: an epoch, of each task.
+      max_steps: when to end.
+      checkpoints: steps from one to the next.
+      gates: steps at which tasks wait for the test, by their names.
+      bad_columns, bad_values: names of tasks whose input is to be bad.
+      timeout: milliseconds that a step may take.
+  """
+  tf.compat.v1.logging.set_verbosity(tf.compat.v1.logging.INFO)
+  strategy = None
+  if options.get('multi_worker'):
+    strategy = tf.distribute.MultiWorkerMirroredStrategy()
+  config = testing.run_config(
+      model_dir=os.path.join(folder, 'model'),
+      train_distribute=strategy,
+      tf_random_seed=5,
+      save_checkpoints_steps=options['checkpoints'],
+      experimental_max_worker_delay_secs=0,
+      session_config=tf.compat.v1.ConfigProto(
+          allow_soft_placement=True,
+          operation_timeout_in_ms=options['timeout'],
+      )
+      if 'timeout' in options
+      else None,
+  )
+
+  def train_input():
+    cluster = json.loads(os.environ['TF_CONFIG']).get('cluster', {})
+    trainers = [
+        job + str(i)
+        for job in ('chief', 'worker')
+        for i in range(len(cluster.get(job, [])))
+    ] or [name]
+    own = batches(trainers.index(name), len(trainers), options['batches'])
+    if name in options.get('bad_columns', []):
+      own = [batch[:, :2] for batch in own]
+    if name in options.get('bad_values', []):
+      own[-1][5, 1] = np.inf
+    return testing.input_fn(*own)().repeat()
+
+  kmeans = kmeans_estimator.KMeansClustering(
+      CLUSTERS, config=config, **options['kmeans']
+  )
+  gates = options.get('gates', {})
+  hooks = (
+      [_Gate(os.path.join(folder, name), gates[name])] if name in gates else []
+  )
+  if options.get('alone'):
+    kmeans.train(train_input, max_steps=options['max_steps'], hooks=hooks)
+    return
+  estimator.train_and_evaluate(
+      kmeans,
+      estimator.TrainSpec(
+          train_input, max_steps=options['max_steps'], hooks=hooks
+      ),
+      estimator.EvalSpec(
+          testing.input_fn(points()),
+          steps=1,
+          start_delay_secs=0,
+          throttle_secs=1,
+      ),
+  )
+
+
+if __name__ == '__main__':
+  threading.Thread(target=_end_with_stdin, daemon=True).start()
+  main(sys.argv[1], sys.argv[2], json.loads(sys.argv[3]))

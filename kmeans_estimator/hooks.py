@@ -61,6 +61,7 @@ class InitializeClustersHook(tf.compat.v1.train.SessionRunHook):
     elif not self._is_chief:
       while not session.run(self._initialized):
         time.sleep(_SECONDS_BETWEEN_LOOKS)
+      self._check_columns(session)
     if is_new and self._save:
       self._save(session)
 
@@ -74,6 +75,15 @@ class InitializeClustersHook(tf.compat.v1.train.SessionRunHook):
           'Another worker has gone, or has come to the end of its input. Start '
           'all workers again; they go on from the latest checkpoint.'
       ) from error
+
+  def _check_columns(self, session):
+    columns = self._clusters.shape[1]
+    of_chief = session.run(self._clusters).shape[1]
+    if columns not in (None, of_chief):
+      raise ValueError(
+          f'The features have {columns} columns, but those that the chief '
+          f'trains on have {of_chief}.'
+      )
 
   def _choose(self, session):
     try:

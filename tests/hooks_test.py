@@ -79,6 +79,17 @@ class InitializeClustersHookTest(tf.test.TestCase):
     threads[0].join()
 
 
+class WaitingLimitHookTest(tf.test.TestCase):
+
+  def test_step_that_takes_longer(self):
+    with tf.Graph().as_default():
+      never = tf.queue.FIFOQueue(1, tf.float32).dequeue()
+      hook = hooks.WaitingLimitHook(seconds=1)
+      with self.assertRaises(tf.errors.DeadlineExceededError):
+        with tf.compat.v1.train.SingularMonitoredSession([hook]) as session:
+          session.run(never)
+
+
 class RelativeToleranceHookTest(tf.test.TestCase, parameterized.TestCase):
 
   @parameterized.parameters(

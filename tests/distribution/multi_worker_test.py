@@ -94,11 +94,11 @@ class MultiWorkerTest(tf.test.TestCase):
         batches=1,
         checkpoints=4,
         max_steps=10,
-        gates={victim: 6},
+        gates={victim: [6]},
         timeout=15000,
     ) as cluster:
       cluster.start(_CHIEF, _WORKER)
-      self.assertEqual(cluster.wait_for_gate(victim), 6)
+      cluster.wait_for_gate(victim, 6)
       cluster.kill(victim)
       # The other one ends and says why, for whoever starts both again.
       [status] = cluster.wait_for(other)
@@ -106,7 +106,7 @@ class MultiWorkerTest(tf.test.TestCase):
       self.assertRegex(
           cluster.log(other), 'Another worker has gone|Operation timed out'
       )
-      cluster.open_gate(victim)
+      cluster.open_gate(victim, 6)
       cluster.start(_CHIEF, _WORKER)
       self.assertEqual(cluster.wait_for(_CHIEF, _WORKER), (0, 0))
       self.assertIn('starts at step 4', cluster.log(victim))

@@ -8,11 +8,12 @@ import socket
 import subprocess
 import sys
 import time
-from typing import Any, Callable, Dict, Tuple
+from typing import Any, Callable, Dict, Tuple, Union
 
 from tests import running
 
 _SECONDS_BETWEEN_LOOKS = 0.05
+_SECONDS_UNTIL_GIVING_UP = 50
 
 
 def _free_addresses(number):
@@ -98,43 +99,46 @@ class Cluster:
   def _log(self, name):
     return os.path.join(self._folder, name + '.log')
 
-  def wait_for(self, *names: str, seconds: float = 50) -> Tuple[int, ...]:
+  def wait_for(self, *names: str) -> Tuple[int, ...]:
     """Waits until tasks have ended, and returns their exit statuses."""
     self._wait(
         lambda: all(self._tasks[name].poll() is not None for name in names),
-        f'the end of {names}',
-        seconds,
+        f'end of {names}',
     )
     return tuple(self._tasks[name].returncode for name in names)
 
-  def wait_for_gate(self, name: str, seconds: float = 50) -> int:
-    """Waits for a task to stand at its gate; returns the step it came to."""
-    path = os.path.join(self._folder, name + '.stands')
+  def wait_for_log(self, name: str, text: str) -> None:
+    """Waits for a task to log something."""
+    self._wait_in(name, lambda: text in self.log(name), repr(text))
 
-    def stands():
+  def wait_for_gate(self, name: str, gate: Union[int, str]) -> None:
+    """Waits for a task to stand at one of its gates."""
+    path = self._gate(name, gate) + '.stands'
+    self._wait_in(name, lambda: os.path.exists(path), f'gate {gate}')
+
+  def open_gate(self, name: str, gate: Union[int, str]) -> None:
+    """Lets a task pass, now and after it was started anew."""
+    open(self._gate(name, gate) + '.open', 'w').close()
+
+  def _gate(self, name, gate):
+    return os.path.join(self._folder, f'{name}.{gate}')
+
+  def _wait_in(self, name, condition, what):
+    def holds():
       if self._tasks[name].poll() is not None:
         raise AssertionError(f'{name} ended:\n{self.log(name)}')
-      return os.path.exists(path)
+      return condition()
 
-    self._wait(stands, f'{name} at its gate', seconds)
-    with open(path, encoding='utf-8') as file:
-      step = int(file.read())
-    os.remove(path)
-    return step
+    self._wait(holds, f'{what} of {name}')
 
-  def open_gate(self, name: str) -> None:
-    """Lets a task pass, now and after it was started anew."""
-    with open(os.path.join(self._folder, name + '.open'), 'w'):
-      pass
-
-  def _wait(self, condition: Callable[[], bool], what: str, seconds: float):
-    end = time.monotonic() + seconds
+  def _wait(self, condition: Callable[[], bool], what: str):
+    end = time.monotonic() + _SECONDS_UNTIL_GIVING_UP
     while not condition():
       if time.monotonic() > end:
         logs = '\n'.join(
             f'== {name}\n{self.log(name)[-3000:]}' for name in self._tasks
         )
-        raise AssertionError(f'No {what} within {seconds} s.\n{logs}')
+        raise AssertionError(f'No {what}.\n{logs}')
       time.sleep(_SECONDS_BETWEEN_LOOKS)
 
 

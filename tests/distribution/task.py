@@ -37,12 +37,20 @@ def _end_with_stdin():
   os._exit(1)
 
 
-class _Gate(tf.compat.v1.train.SessionRunHook):
-  """Holds the task at a step until the test lets it pass."""
+def _stand_at(gate):
+  """Waits until the test opens a gate."""
+  if not os.path.exists(gate + '.open'):
+    open(gate + '.stands', 'w').close()
+  while not os.path.exists(gate + '.open'):
+    time.sleep(0.02)
 
-  def __init__(self, path, step):
+
+class _Gates(tf.compat.v1.train.SessionRunHook):
+  """Holds the task at some steps until the test lets it pass."""
+
+  def __init__(self, path, steps):
     self._path = path
-    self._step = step
+    self._steps = steps
 
   def begin(self):
     self._global_step = tf.compat.v1.train.get_global_step()
@@ -52,15 +60,12 @@ class _Gate(tf.compat.v1.train.SessionRunHook):
     print('starts at step', session.run(self._global_step), flush=True)
 
   def before_run(self, run_context):
-    step = run_context.session.run(self._global_step)
-    if step < self._step:
+    if not self._steps:
       return
-    with open(self._path + '.writing', 'w', encoding='utf-8') as file:
-      file.write(str(step))
-    if not os.path.exists(self._path + '.open'):
-      os.replace(self._path + '.writing', self._path + '.stands')
-    while not os.path.exists(self._path + '.open'):
-      time.sleep(0.02)
+    step = run_context.session.run(self._global_step)
+    if step < self._steps[0]:
+      return
+    _stand_at(f'{self._path}.{self._steps.pop(0)}')
 
 
 def main(folder: str, name: str, options: dict) -> None:
@@ -75,11 +80,15 @@ def main(folder: str, name: str, options: dict) -> None:
       batches: an epoch, of each task.
       max_steps: when to end.
       checkpoints: steps from one to the next.
-      gates: steps at which tasks wait for the test, by their names.
+      gates: steps at which tasks wait for the test, by their names. A task
+        comes to the next gate after it has made a step.
+      held_inputs: names of tasks whose input is to wait at the gate 'input'.
+      ends: names of tasks whose input ends after one epoch.
       bad_columns, bad_values: names of tasks whose input is to be bad.
       timeout: milliseconds that a step may take.
   """
   tf.compat.v1.logging.set_verbosity(tf.compat.v1.logging.INFO)
+  path = os.path.join(folder, name)
   strategy = None
   if options.get('multi_worker'):
     strategy = tf.distribute.MultiWorkerMirroredStrategy()
@@ -109,22 +118,28 @@ def main(folder: str, name: str, options: dict) -> None:
       own = [batch[:, :2] for batch in own]
     if name in options.get('bad_values', []):
       own[-1][5, 1] = np.inf
-    return testing.input_fn(*own)().repeat()
+
+    def generate():
+      if name in options.get('held_inputs', []):
+        _stand_at(path + '.input')
+      yield from own
+
+    return tf.data.Dataset.from_generator(
+        generate,
+        output_signature=tf.TensorSpec([None, own[0].shape[1]], tf.float32),
+    ).repeat(1 if name in options.get('ends', []) else None)
 
   kmeans = kmeans_estimator.KMeansClustering(
       CLUSTERS, config=config, **options['kmeans']
   )
-  gates = options.get('gates', {})
-  hooks = (
-      [_Gate(os.path.join(folder, name), gates[name])] if name in gates else []
-  )
+  gates = _Gates(path, options.get('gates', {}).get(name, []))
   if options.get('alone'):
-    kmeans.train(train_input, max_steps=options['max_steps'], hooks=hooks)
+    kmeans.train(train_input, max_steps=options['max_steps'], hooks=[gates])
     return
   estimator.train_and_evaluate(
       kmeans,
       estimator.TrainSpec(
-          train_input, max_steps=options['max_steps'], hooks=hooks
+          train_input, max_steps=options['max_steps'], hooks=[gates]
       ),
       estimator.EvalSpec(
           testing.input_fn(points()),

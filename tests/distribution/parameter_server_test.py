@@ -1,0 +1,173 @@
+# Copyright 2026 The kmeans_estimator Authors.
+# SPDX-License-Identifier: Apache-2.0
+"""Tests parameter servers, with a process for each task of the cluster."""
+
+import os
+import re
+
+import tensorflow as tf
+
+from tests import numpy_model
+from tests import testing
+from tests.distribution import processes
+from tests.distribution import task
+
+_METRIC = numpy_model.SQUARED_EUCLIDEAN
+_CENTERS = task.points()[: task.CLUSTERS] + 0.25
+
+
+def _steps(state, batches):
+  for batch in batches:
+    state, _ = numpy_model.step(state, batch)
+  return state
+
+
+class ParameterServerTest(tf.test.TestCase):
+
+  def _cluster(self, options, **jobs):
+    return processes.Cluster(testing.temporary_folder(self), options, **jobs)
+
+  def test_goes_on_whoever_is_killed(self):
+    # One task at a time makes steps, so that it is known which these are.
+    with self._cluster(
+        dict(
+            kmeans=dict(
+                initial_clusters='kmeans_plus_plus',
+                mini_batch_steps_per_iteration=2,
+            ),
+            batches=3,
+            checkpoints=4,
+            max_steps=15,
+            held_inputs=['chief0'],
+            gates=dict(chief0=[0, 9], worker0=[2]),
+            ends=['worker0'],
+        ),
+        ps=1,
+        chief=1,
+        worker=1,
+        evaluator=1,
+    ) as cluster:
+      cluster.start('ps0', 'chief0')
+      cluster.wait_for_gate('chief0', 'input')
+      cluster.start('worker0')
+      # Now it waits for the centers.
+      cluster.wait_for_log('worker0', 'starts at step 0')
+      cluster.open_gate('chief0', 'input')
+      cluster.wait_for_gate('chief0', 0)
+      cluster.wait_for_gate('worker0', 2)
+      cluster.kill('worker0')
+      cluster.open_gate('worker0', 2)
+      cluster.start('worker0', 'evaluator0')
+      self.assertEqual(cluster.wait_for('worker0'), (0,))
+      self.assertIn('starts at step 2', cluster.log('worker0'))
+
+      cluster.open_gate('chief0', 0)
+      cluster.wait_for_gate('chief0', 9)
+      cluster.kill('chief0')
+      cluster.open_gate('chief0', 9)
+      cluster.start('chief0')
+      statuses = cluster.wait_for('chief0', 'evaluator0')
+      self.assertEqual(statuses, (0, 0), cluster.log('chief0'))
+      self.assertIn('starts at step 6', cluster.log('chief0'))
+
+      start = testing.checkpoint_values(
+          os.path.join(cluster.model_dir, 'model.ckpt-0')
+      )['clusters']
+      end = testing.checkpoint_values(cluster.model_dir)
+      evaluated = re.findall(
+          r'global step (\d+): .*score = (\S+)', cluster.log('evaluator0')
+      )
+    chief, worker = (task.batches(share, 2, 3) for share in range(2))
+    # Chosen from the first batch of the chief.
+    for center in start:
+      self.assertIn(center.tolist(), chief[0].tolist())
+    # The worker makes two steps and, started again, three. The chief makes one
+    # with the second of its batches before the checkpoint that it goes on from.
+    state = _steps(
+        numpy_model.initial_state(start, _METRIC, 2),
+        [*worker[:2], *worker, chief[1], *chief * 3],
+    )
+    testing.assert_state(end, state)
+    self.assertEqual(end['global_step'], 15)
+    self.assertEqual(int(evaluated[-1][0]), 15)
+    scores = [float(score) for _, score in evaluated]
+    self.assertLess(scores[-1], scores[0])
+    distances = numpy_model.distances(task.points(), state.clusters, _METRIC)
+    self.assertAllClose(scores[-1], distances.min(axis=1).sum(), 1e-4)
+
+  def test_loses_no_update(self):
+    with self._cluster(
+        dict(
+            kmeans=dict(initial_clusters=_CENTERS.tolist()),
+            batches=2,
+            checkpoints=1000,
+            max_steps=600,
+            gates=dict(chief0=[0, 400], worker0=[0]),
+        ),
+        ps=2,
+        chief=1,
+        worker=1,
+    ) as cluster:
+      cluster.start('ps0', 'ps1', 'chief0')
+      cluster.wait_for_gate('chief0', 0)
+      cluster.start('worker0')
+      cluster.wait_for_gate('worker0', 0)
+      for name in ('worker0', 'chief0'):
+        cluster.open_gate(name, 0)
+      # The chief's last step comes when the worker is in none, so that the
+      # checkpoint is of whole steps.
+      cluster.wait_for_gate('chief0', 400)
+      self.assertEqual(cluster.wait_for('worker0'), (0,))
+      cluster.open_gate('chief0', 400)
+      self.assertEqual(cluster.wait_for('chief0'), (0,))
+      end = testing.checkpoint_values(cluster.model_dir)
+    self.assertEqual(end['global_step'], 601)
+    rows = len(task.batches(0, 2, 2)[0])
+    self.assertEqual(end['Variable'].sum(), task.CLUSTERS + 601 * rows)
+    distances = [
+        numpy_model.distances(task.points(), centers, _METRIC)
+        for centers in (_CENTERS, end['clusters'])
+    ]
+    before, after = (d.min(axis=1).sum() for d in distances)
+    self.assertLess(after, before)
+
+  def test_bad_input_of_a_worker_changes_nothing(self):
+    with self._cluster(
+        dict(
+            kmeans=dict(use_mini_batch=False, initial_clusters='random'),
+            batches=1,
+            checkpoints=1,
+            max_steps=4,
+            gates=dict(chief0=[0]),
+            bad_columns=['worker0'],
+            bad_values=['worker1'],
+        ),
+        ps=1,
+        chief=1,
+        worker=2,
+    ) as cluster:
+      cluster.start('ps0', 'chief0')
+      cluster.wait_for_gate('chief0', 0)
+      cluster.start('worker0', 'worker1')
+      self.assertEqual(cluster.wait_for('worker0', 'worker1'), (1, 1))
+      self.assertIn(
+          'The features have 2 columns, but those that the chief trains on '
+          'have 3',
+          cluster.log('worker0'),
+      )
+      self.assertRegex(
+          cluster.log('worker1'), r'holds NaN or Inf.*\[\[5\]\].*\[\[1\]\]'
+      )
+      cluster.open_gate('chief0', 0)
+      self.assertEqual(cluster.wait_for('chief0'), (0,))
+      start = testing.checkpoint_values(
+          os.path.join(cluster.model_dir, 'model.ckpt-0')
+      )['clusters']
+      end = testing.checkpoint_values(cluster.model_dir)
+    state = numpy_model.initial_state(start, _METRIC, None)
+    state = _steps(state, task.batches(0, 3, 1) * 4)
+    testing.assert_state(end, state)
+
+
+if __name__ == '__main__':
+  tf.test.main()

@@ -1,0 +1,188 @@
+# Copyright 2026 The kmeans_estimator Authors.
+# SPDX-License-Identifier: Apache-2.0
+"""Starts whole clusters of train.py on this machine, one after the other.
+
+Shows how they get on, stops them, and reports how many rows one and two workers
+train on in a second. All tasks share this machine: two workers are faster than
+one only where one leaves some of its cores idle.
+
+Usage: python cluster.py [--kinds KIND...] [--workers NUMBER...]
+                         [--seconds SECONDS]
+"""
+
+import argparse
+import collections
+import contextlib
+import json
+import os
+import queue
+import re
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+
+_KINDS = ('parameter_server', 'multi_worker')
+_PROGRAM = os.path.join(os.path.dirname(os.path.abspath(__file__)), 'train.py')
+_BATCH_SIZE = 8192
+_LINES_OF_FAILURE = 40
+
+
+class Cluster:
+  """Tasks that run train.py; a context that ends them all."""
+
+  def __init__(self, folder, arguments, **jobs):
+    """Finds a free port for each task, and starts none.
+
+    Args:
+      folder: for the model, and for what else the tasks write.
+      arguments: of train.py.
+      **jobs: number of tasks of each job.
+    """
+    self._folder = folder
+    self._arguments = arguments
+    self._processes = {}
+    self._lines = queue.Queue()
+    # All are open until the last is found, so that no port comes twice.
+    with contextlib.ExitStack() as sockets:
+      self._addresses = {
+          job: [_free_address(sockets) for _ in range(number)]
+          for job, number in jobs.items()
+      }
+
+  def __enter__(self):
+    return self
+
+  def __exit__(self, *unused_exception_info):
+    # Workers that make steps together only take note of a gentler signal.
+    for process, _ in self._processes.values():
+      process.kill()
+    for process, reader in self._processes.values():
+      process.wait()
+      reader.join()
+
+  def start(self, job, index=0):
+    tf_config = {
+        'cluster': self._addresses,
+        'task': {'type': job, 'index': index},
+    }
+    environment = {
+        **os.environ,
+        'TF_CONFIG': json.dumps(tf_config),
+        'TMPDIR': self._folder,
+    }
+    model_dir = os.path.join(self._folder, 'model')
+    process = subprocess.Popen(
+        [sys.executable, _PROGRAM, model_dir, *self._arguments],
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    name = f'{job}{index}'
+    reader = threading.Thread(target=self._read, args=(name, process))
+    self._processes[name] = process, reader
+    reader.start()
+
+  def _read(self, name, process):
+    last = collections.deque(maxlen=_LINES_OF_FAILURE)
+    with process.stdout as lines:
+      for line in lines:
+        last.append(line)
+        self._lines.put((name, line))
+    self._lines.put((name, RuntimeError(f'{name} ended:\n{"".join(last)}')))
+
+  def progress(self):
+    """Shows what the tasks log about their steps, and yields it.
+
+    Yields:
+      Name of the task, seconds, and the step, or the score of an evaluation.
+
+    Raises:
+      RuntimeError: a task has ended.
+    """
+    while True:
+      name, line = self._lines.get()
+      if isinstance(line, RuntimeError):
+        raise line
+      match = re.search(r'loss = .*, step = (\d+)|score = (\S+)', line)
+      if match:
+        print(f'{name:11}{line.partition("tensorflow:")[2]}', end='')
+        yield name, time.monotonic(), float(match[1] or match[2])
+
+
+def _free_address(sockets):
+  one = sockets.enter_context(socket.socket())
+  one.bind(('127.0.0.1', 0))
+  return f'127.0.0.1:{one.getsockname()[1]}'
+
+
+def rows_per_second(kind: str, workers: int, seconds: float) -> float:
+  """Trains with a cluster for a while.
+
+  Args:
+    kind: one of `_KINDS`.
+    workers: how many tasks train, the chief being one of them.
+    seconds: for how long, once all of them do.
+
+  Returns:
+    Rows of all workers per second.
+  """
+  arguments = [f'--batch_size={_BATCH_SIZE}']
+  jobs = {'chief': 1, 'evaluator': 1}
+  if kind == 'multi_worker':
+    arguments.append('--multi_worker')
+  else:
+    jobs['ps'] = 1
+  others = {'worker': workers - 1} if workers > 1 else {}
+  with tempfile.TemporaryDirectory() as folder:
+    with Cluster(folder, arguments, **jobs, **others) as cluster:
+      for job in jobs:
+        cluster.start(job)
+      if kind == 'parameter_server':
+        # The chief has chosen the centers then. A worker that is there before
+        # comes back after 30 seconds only.
+        next(cluster.progress())
+      for index in range(workers - 1):
+        cluster.start('worker', index)
+      return _measure(cluster, workers, seconds)
+
+
+def _measure(cluster, workers, seconds):
+  at_work = set()
+  start = None
+  for name, now, step in cluster.progress():
+    at_work.add(name)
+    if name != 'chief0' or len(at_work) <= workers:
+      continue
+    # All workers and the evaluator are at work.
+    if start is None:
+      start = now, step
+    elif now - start[0] >= seconds:
+      return (step - start[1]) * _BATCH_SIZE / (now - start[0])
+
+
+def main():
+  parser = argparse.ArgumentParser()
+  parser.add_argument('--kinds', nargs='+', choices=_KINDS, default=_KINDS)
+  parser.add_argument('--workers', nargs='+', type=int, default=(1, 2))
+  parser.add_argument('--seconds', type=float, default=20)
+  args = parser.parse_args()
+  # So that the tasks are stopped then, too.
+  signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
+  results = []
+  for kind in args.kinds:
+    for workers in args.workers:
+      print(f'== {kind}, workers: {workers}', flush=True)
+      rows = rows_per_second(kind, workers, args.seconds)
+      results.append((kind, workers, rows))
+  print(f'\n{"cluster":20}workers      rows/s')
+  for kind, workers, rows in results:
+    print(f'{kind:20}{workers:7}{rows:12.0f}')
+
+
+if __name__ == '__main__':
+  main()

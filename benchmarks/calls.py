@@ -2,6 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Calls of an Estimator's methods, with all that they do around the work."""
 
+import subprocess
+import sys
 import time
 from typing import Any, Callable, Dict
 
@@ -94,6 +96,27 @@ def documented_input_fn(points: np.ndarray) -> Callable[[], tf.Tensor]:
   return lambda: tf.compat.v1.train.limit_epochs(
       tf.convert_to_tensor(points, tf.float32), num_epochs=1
   )
+
+
+def imports() -> Dict[str, timing.Contender]:
+  """A process that imports TensorFlow and KMeans, and one without KMeans."""
+  return {
+      name: timing.Contender(
+          lambda code=code: subprocess.run(
+              [sys.executable, '-c', code],
+              stderr=subprocess.DEVNULL,
+              check=True,
+          )
+      )
+      for name, code in (
+          # The package imports what it needs when somebody asks for it.
+          (
+              timing.OURS,
+              'import tensorflow, kmeans_estimator; kmeans_estimator.KMeans',
+          ),
+          ('TensorFlow alone', 'import tensorflow'),
+      )
+  }
 
 
 def _estimator(name, k, **kwargs) -> Any:

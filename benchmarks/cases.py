@@ -55,6 +55,7 @@ CASES: Dict[str, _Case] = {
         ('tolerance/50kx100,k=50', training.to_tolerance, 50_000, 100, 50),
         ('array/20MB', calls.array, 50_000, 100, 5),
         ('array/200MB', calls.array, 500_000, 100, 5),
+        ('import', calls.imports),
     )
 }  # pyformat: disable
 CASES.update(

@@ -139,10 +139,17 @@ def _origin(points):
       points,
       np.arange(_ORIGIN_ROWS) * (_num_rows(points) - 1) // (_ORIGIN_ROWS - 1),
   )
-  upper_half = tf.math.top_k(tf.transpose(rows), _ORIGIN_ROWS // 2 + 1).values
-  median = tf.reduce_min(upper_half, axis=1)
-  far = tf.nn.l2_loss(rows) > _FAR * tf.nn.l2_loss(rows - median)
-  return median * tf.cast(far, points.dtype)
+  median = _median(tf.transpose(rows))
+  around_0 = _median(tf.reduce_sum(tf.square(rows), axis=1))
+  around_median = _median(
+      tf.reduce_sum(tf.math.squared_difference(rows, median), axis=1)
+  )
+  return median * tf.cast(around_0 > _FAR * around_median, points.dtype)
+
+
+def _median(rows):
+  upper_half = tf.math.top_k(rows, _ORIGIN_ROWS // 2 + 1).values
+  return tf.reduce_min(upper_half, axis=-1)
 
 
 def _half_squared_norms(vectors):

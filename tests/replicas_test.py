@@ -13,9 +13,9 @@ from kmeans_estimator.ops import replicas
 class _Replicas:
   """A graph built by a function of the number of its replica, and a session."""
 
-  def __init__(self, build, number=2):
+  def __init__(self, build, number=2, cross_device_ops=None):
     strategy = tf.distribute.MirroredStrategy(
-        [f'CPU:{i}' for i in range(number)]
+        [f'CPU:{i}' for i in range(number)], cross_device_ops
     )
     with tf.Graph().as_default() as graph, strategy.scope():
       own = strategy.experimental_distribute_values_from_function(
@@ -78,6 +78,15 @@ class ReplicasTest(tf.test.TestCase, parameterized.TestCase):
       self.assertAllEqual(matrix, np.full([2, 3], 10))
       self.assertEqual(count, 4 * 2**40 + 6)
       self.assertEqual(own, 6)
+
+  def test_sum_depends_on_variables_of_other_replicas(self):
+    def build(own):
+      variable = tf.compat.v1.Variable(3.0, use_resource=True)
+      [total] = replicas.sum_over_replicas([variable.read_value() + own])
+      return total
+
+    by_one_device = tf.distribute.ReductionToOneDevice()
+    self.assertEqual(_Replicas(build, 2, by_one_device).run(), (7, 7))
 
   def test_share_of_first(self):
     def build(own):

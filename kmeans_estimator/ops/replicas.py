@@ -73,9 +73,24 @@ def sum_over_replicas(values: Sequence[tf.Tensor]) -> List[tf.Tensor]:
   for dtype in dict.fromkeys(value.dtype for value in values):
     of_dtype = [i for i, value in enumerate(values) if value.dtype == dtype]
     sums.update(
-        zip(of_dtype, context.all_reduce(_SUM, [values[i] for i in of_dtype]))
+        zip(of_dtype, _all_reduce(context, [values[i] for i in of_dtype]))
     )
   return [sums[i] for i in range(len(values))]
+
+
+def _all_reduce(context, values):
+  """Sums up, without a gradient.
+
+  To make one, `ReplicaContext.all_reduce` looks for the variables that a sum
+  depends on, and knows none of another replica.
+  """
+
+  def reduce(strategy, *values):
+    return strategy.extended.batch_reduce_to(
+        _SUM, [(v, v.device if tf.is_tensor(v) else v) for v in values]
+    )
+
+  return context.merge_call(reduce, args=tuple(values))
 
 
 def _sum_over_cores(value):
@@ -241,7 +256,7 @@ def follow_first(
   context = _context()
 
   def sum_over_replicas(value):
-    [total] = context.all_reduce(_SUM, [value])
+    [total] = _all_reduce(context, [value])
     return total
 
   check = _assert_same_columns(

@@ -26,10 +26,9 @@ def _score(devices, points):
           ),
       ),
   )
-  shards = testing.input_fn(*np.split(points, len(devices)))
-  for _ in range(2):
-    kmeans.train(shards)
-  return kmeans.score(shards)
+  shards = np.split(points, len(devices))
+  kmeans.train(testing.input_fn(*shards, *shards))
+  return kmeans.score(testing.input_fn(*shards))
 
 
 def main():

@@ -18,6 +18,8 @@ _v1 = tf.compat.v1.distribute
 
 
 def _mirrored(*devices):
+  # Tests that ran before may have left it so that devices have to exist.
+  tf.config.set_soft_device_placement(True)
   return tf.distribute.MirroredStrategy(devices)
 
 

@@ -30,6 +30,8 @@ def _steps_per_iteration(rule):
 
 
 def _strategy(replicas):
+  # Tests that ran before may have left it so that devices have to exist.
+  tf.config.set_soft_device_placement(True)
   return replicas and tf.distribute.MirroredStrategy(
       [f'CPU:{i}' for i in range(replicas)]
   )

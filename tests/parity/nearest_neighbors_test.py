@@ -1,0 +1,50 @@
+# Copyright 2026 The kmeans_estimator Authors.
+# SPDX-License-Identifier: Apache-2.0
+"""Neighbors are those that TensorFlow's CPU kernel finds."""
+
+import numpy as np
+import tensorflow as tf
+
+from kmeans_estimator.ops import clustering_ops
+
+_RUNS = 50
+
+
+class NearestNeighborsTest(tf.test.TestCase):
+
+  def test_random_points(self):
+    random = np.random.RandomState(0)
+    with tf.Graph().as_default(), tf.compat.v1.Session() as session:
+      points = tf.compat.v1.placeholder(tf.float32, [None, None])
+      centers = tf.compat.v1.placeholder(tf.float32, [None, None])
+      k = tf.compat.v1.placeholder(tf.int64, [])
+      fetches = (
+          tf.raw_ops.NearestNeighbors(points=points, centers=centers, k=k),
+          clustering_ops.nearest_neighbors(points, centers, k),
+      )
+      for run in range(_RUNS):
+        n, m, d = random.randint(1, 300), random.randint(1, 40), run % 13 + 1
+        values = {
+            # One, several, and more than there are centers.
+            k: (1, random.randint(1, m + 1), m + 3)[run % 3],
+            points: random.normal(size=[n, d]),
+            centers: random.normal(size=[m, d]),
+        }
+        (expected, distances), (index, own) = session.run(fetches, values)
+        self.assertEqual(index.dtype, expected.dtype)
+        self.assertAllClose(own, distances, rtol=1e-4, atol=1e-5)
+        # Others than the kernel's only where rounding decides.
+        exact = np.square(
+            values[points][:, np.newaxis] - values[centers]
+        ).sum(axis=2)
+        self.assertAllClose(
+            np.take_along_axis(exact, index, 1),
+            np.take_along_axis(exact, expected, 1),
+            rtol=1e-4,
+            atol=1e-5,
+        )
+        self.assertGreaterEqual(np.mean(index == expected), 0.999)
+
+
+if __name__ == '__main__':
+  tf.test.main()

@@ -287,6 +287,38 @@ class InitializationTest(tf.test.TestCase, parameterized.TestCase):
           _POINTS[0] + np.array([[4], [3], [2], [1]], np.float32),
       )
 
+  def test_number_of_clusters_of_any_integer_dtype(self):
+    with _session():
+      model = _Model(k=tf.constant(3, tf.int64)).initialize()
+      self.assertLen(model.values()['clusters'], 3)
+
+  @parameterized.parameters('random', 'given')
+  def test_columns_that_change_while_centers_are_chosen(self, init):
+    if init == 'given':
+      init = np.ones([6, 3])
+    with _session() as session:
+      points = tf.compat.v1.placeholder(tf.float32, [None, None])
+      _, _, _, _, init_op, _ = clustering_ops.KMeans(
+          points, 6, initial_clusters=init
+      ).training_graph()
+      session.run(tf.compat.v1.global_variables_initializer())
+      if isinstance(init, str):
+        session.run(init_op, {points: _POINTS[:4]})
+      with self.assertRaisesRegex(
+          tf.errors.InvalidArgumentError, r'(?s)columns.*3.*got.*2'
+      ):
+        session.run(init_op, {points: _POINTS[:4, :2]})
+
+  def test_random_batch_without_points(self):
+    with _session() as session:
+      points = tf.compat.v1.placeholder(tf.float32, [None, 3])
+      model = _Model(points)
+      session.run(tf.compat.v1.global_variables_initializer())
+      with self.assertRaisesRegex(
+          tf.errors.InvalidArgumentError, 'at least 1 point'
+      ):
+        session.run(model.init_op, {points: _POINTS[:0]})
+
   def test_function_may_give_nothing(self):
     with _session():
       model = _Model(initial_clusters=lambda inputs, k: inputs[0][:0])

@@ -230,10 +230,17 @@ class KMeansPlusPlusTest(tf.test.TestCase, parameterized.TestCase):
           found, points[_kmeans_plus_plus(np.float64(points), 12, seed, 2)]
       )
 
-  @parameterized.product(bad=(np.nan, np.inf, -np.inf, 1e30), rows=(1, 20))
-  def test_ends_whatever_the_points_are(self, bad, rows):
+  @parameterized.parameters(np.nan, np.inf, -np.inf)
+  def test_points_that_are_not_finite(self, bad):
     points = _normal(20, 2)
-    points[:rows, 0] = bad
+    points[3, 1] = bad
+    with self.assertRaisesRegex(tf.errors.InvalidArgumentError, '3.*1'):
+      self._rows(points, 5, 1, 2)
+
+  @parameterized.parameters(1, 20)
+  def test_ends_where_squares_overflow(self, rows):
+    points = _normal(20, 2)
+    points[:rows, 0] = 1e30
     for m in 1, 5, 20:
       found = _run(
           lambda points, m=m: seeding.kmeans_plus_plus_initialization(
@@ -335,6 +342,12 @@ class KMC2Test(tf.test.TestCase, parameterized.TestCase):
     self.assertEqual(
         seeding.kmc2_chain_initialization(distances, 5).numpy(),
         _chain_end(distances, _Stream(5)),
+    )
+
+  def test_integer_distances(self):
+    self.assertEqual(
+        seeding.kmc2_chain_initialization([1, 0, 3], 5).numpy(),
+        _chain_end([1, 0, 3], _Stream(5)),
     )
 
   def test_no_candidates(self):
@@ -473,6 +486,24 @@ class ChooseTest(tf.test.TestCase, parameterized.TestCase):
           '4.*7',
       ),
       (
+          'nan_array',
+          lambda inputs, k: np.full([1, 3], np.nan),
+          ValueError,
+          'initial_clusters must be finite',
+      ),
+      (
+          'overflow',
+          lambda inputs, k: np.full([1, 3], 1e300),
+          ValueError,
+          'finite numbers of float32',
+      ),
+      (
+          'strings',
+          lambda inputs, k: np.array([['1', '2', '3']]),
+          TypeError,
+          'numbers',
+      ),
+      (
           'not_a_number',
           lambda inputs, k: inputs[0][:k] / 0,
           tf.errors.InvalidArgumentError,
@@ -490,6 +521,10 @@ class ChooseTest(tf.test.TestCase, parameterized.TestCase):
       found = _choose(given, _normal(20, 3))
       self.assertEqual(found.dtype, np.float32)
       self.assertAllEqual(found, array)
+
+  def test_array_too_large_for_the_points(self):
+    with self.assertRaisesRegex(ValueError, 'finite numbers of float32'):
+      _choose(np.full([4, 3], 1e300), _normal(20, 3))
 
   def test_array_of_another_width(self):
     with self.assertRaisesRegex(ValueError, '3.*2'):

@@ -376,7 +376,10 @@ class KMeans:
       value = tf.compat.v1.placeholder_with_default(
           variable.read_value(), shape=None
       )
-      return tf.reshape(value, [-1, columns])
+      width = columns
+      if self._dimensions is None:
+        width = tf.where(tf.size(value) > 0, tf.shape(value)[-1], columns)
+      return tf.reshape(value, [-1, width])
 
     chosen = rows(state.clusters)
     chosen.set_shape([None, self._dimensions])

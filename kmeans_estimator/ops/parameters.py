@@ -48,7 +48,7 @@ def _integer(name: str, value: Any, minimum: Optional[int] = None) -> int:
 
 
 def _one_of(name: str, value: Any, allowed: tuple) -> Any:
-  if value not in allowed:
+  if not isinstance(value, str) or value not in allowed:
     raise ValueError(f'{name} must be one of {list(allowed)}, got {value!r}.')
   return value
 
@@ -84,7 +84,8 @@ def _matrix_of_centers(value: Any) -> Union[np.ndarray, tf.Tensor]:
   elif hasattr(value, 'numpy'):
     value = value.numpy()
   try:
-    centers = np.asarray(value)
+    # A copy: what becomes of the user's array is not to matter.
+    centers = np.array(value)
   except ValueError as error:
     raise ValueError(
         'initial_clusters must be a matrix [num_clusters, dimensions], got '
@@ -164,6 +165,8 @@ class Parameters:
           'num_clusters must be a positive integer, got a tensor of dtype '
           f'{self.num_clusters.dtype.name}.'
       )
+    else:
+      self._set('num_clusters', tf.cast(self.num_clusters, tf.int32))
     if self.seed is not None:
       self._set('seed', _integer('seed', self.seed))
     for name, minimum in (

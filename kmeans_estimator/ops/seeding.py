@@ -299,7 +299,8 @@ def kmeans_plus_plus_initialization(
     `[m, d]` of the points' dtype, in the order in which they were drawn.
 
   Raises:
-    InvalidArgumentError: m is out of its range; the message has m and n.
+    InvalidArgumentError: m is out of its range; the message has m and n. Or
+      points hold NaN or Inf; the message says where.
   """
   points = points_lib.as_points(points, 'points')
   num_to_sample = _static(num_to_sample)
@@ -310,7 +311,7 @@ def kmeans_plus_plus_initialization(
       num_to_sample,
   )
   rows = _kmeans_plus_plus(
-      _with_rows_for(num_to_sample, points),
+      _only_finite(_with_rows_for(num_to_sample, points)),
       num_to_sample,
       seed,
       _static(num_retries_per_sample),
@@ -364,6 +365,9 @@ def kmc2_chain_initialization(distances: tf.Tensor, seed: Integer) -> tf.Tensor:
     ValueError: `distances` is no vector.
   """
   distances = tf.convert_to_tensor(distances)
+  distances = tf.cast(
+      distances, points_lib.float_dtype(distances.dtype, 'distances')
+  )
   if distances.shape.rank is None:
     distances = tf.ensure_shape(distances, [None])
   if distances.shape.rank != 1:
@@ -492,7 +496,7 @@ def kmc2(
 def _given(value, points):
   """Centers that a user gives, in the dtype of the points."""
   if isinstance(value, np.ndarray):
-    centers = tf.constant(value.astype(points.dtype.as_numpy_dtype))
+    centers = tf.constant(_finite_array(value, points.dtype))
   else:
     centers = tf.cast(tf.convert_to_tensor(value), points.dtype)
     centers = tf.debugging.check_numerics(
@@ -504,8 +508,41 @@ def _given(value, points):
         f'{points.shape[1]}], as inputs have {points.shape[1]} columns, got '
         f'shape {centers.shape}.'
     )
+  if points.shape[1] is None:
+    return _of_same_columns('initial_clusters', centers, points)
   # What a function slices may have a shape that nobody knows before it runs.
   return tf.ensure_shape(centers, [None, points.shape[1]])
+
+
+def _finite_array(value, dtype):
+  """A NumPy array of centers, cast to a float dtype of TensorFlow."""
+  if value.dtype.kind not in 'fiub' and value.dtype.name != 'bfloat16':
+    raise TypeError(
+        f'initial_clusters must give numbers, got dtype {value.dtype}.'
+    )
+  with np.errstate(over='ignore'):
+    centers = value.astype(dtype.as_numpy_dtype)
+  if not np.isfinite(centers).all():
+    raise ValueError(
+        f'initial_clusters must be finite numbers of {dtype.name}, which the '
+        f'points are of, got {value}.'
+    )
+  return centers
+
+
+def _of_same_columns(name, centers, points):
+  """`centers`, checked to have the columns that points turn out to have."""
+  columns, expected = tf.shape(centers)[1], tf.shape(points)[1]
+  return _checked(
+      centers,
+      tf.equal(columns, expected),
+      'The batch must have as many columns as',
+      name,
+      'that is',
+      columns,
+      'got',
+      expected,
+  )
 
 
 def _only_finite(points):
@@ -545,11 +582,15 @@ def choose(
     `[m, d]`, the new centers, m at most `k - selected`.
 
   Raises:
-    InvalidArgumentError: a batch that is looked at holds NaN or Inf, or has
-      too few rows for k-means++ or k-MC2; given centers are too many, or not
-      finite.
-    ValueError: given centers have another number of columns than the batch.
+    InvalidArgumentError: a batch that is looked at holds NaN or Inf, has too
+      few rows, or another number of columns than the centers; given centers are
+      too many, or not finite.
+    TypeError: given centers are no numbers.
+    ValueError: given centers have another number of columns than the batch, or
+      are not finite, as far as that is known already.
   """
+  if inputs[0].shape[1] is None:
+    centers = _of_same_columns('the centers chosen so far,', centers, inputs[0])
   selected = _num_rows(centers)
   if not isinstance(method, str) and not callable(method):
     return _given(method, inputs[0])[selected:]
@@ -569,6 +610,11 @@ def choose(
   seed = stream_seed(seed)
   if method == RANDOM_INIT:
     points = inputs[0] if len(inputs) == 1 else tf.concat(inputs, 0)
+    points = _checked(
+        points,
+        _num_rows(points) > 0,
+        'Random initialisation needs a batch of at least 1 point.',
+    )
     return random_rows(_only_finite(points), missing, seed, selected)
   points = _only_finite(inputs[0])
   if method == KMC2_INIT:

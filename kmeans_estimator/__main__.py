@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Runs an old script unchanged: python -m kmeans_estimator SCRIPT [ARGS...].
 
-As `python SCRIPT [ARGS...]` does, but when TensorFlow is imported,
+As `python SCRIPT [ARGS...]` does, but when TensorFlow or this package is first
+imported,
 
 * `kmeans_estimator.restore_tf_estimator` puts Estimator and its KMeans back;
 * `tensorflow.contrib.factorization` is `kmeans_estimator.factorization`;
@@ -76,7 +77,10 @@ class _Import:
     self._as_tensorflow_1 = False
 
   def __call__(self, name, globals=None, locals=None, fromlist=(), level=0):
-    if name.partition('.')[0] == 'tensorflow' and not (level or self._prepared):
+    # Our own modules import TensorFlow too: too late, half imported themselves.
+    if name.partition('.')[0] in ('tensorflow', __package__) and not (
+        level or self._prepared
+    ):
       self._prepared = True
       self._as_tensorflow_1 = _prepare_tensorflow(self._source)
     module = self._import(name, globals, locals, fromlist, level)

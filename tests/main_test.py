@@ -184,7 +184,7 @@ print(tf.constant(kmeans.cluster_centers()).numpy().round(2).tolist())
 """
 
 
-class WithTensorFlowTest(tf.test.TestCase):
+class WithTensorFlowTest(tf.test.TestCase, parameterized.TestCase):
 
   def _run(self, source, **others):
     for name, text in {'script': source, **others}.items():
@@ -206,6 +206,23 @@ class WithTensorFlowTest(tf.test.TestCase):
     result = self._run(_AS_TENSORFLOW_2)
     self.assertEqual(result.status, 0, result.err)
     self.assertEqual(result.out, '[[0.0, 1.0]]\n')
+
+  @parameterized.parameters(
+      'import kmeans_estimator; kmeans_estimator.KMeans(2)',
+      'from kmeans_estimator import estimator',
+      'from kmeans_estimator.ops import clustering_ops',
+  )
+  def test_script_that_imports_this_package_first(self, first):
+    result = self._run(
+        f'{first}\n'
+        'import kmeans_estimator\n'
+        'kmeans_estimator.restore_tf_estimator()\n'
+        'import kmeans_estimator.factorization\n'
+        'import tensorflow as tf\n'
+        'assert tf.estimator.experimental.KMeans is kmeans_estimator.KMeans\n'
+        'assert tf.Session is tf.compat.v1.Session\n'
+    )
+    self.assertEqual(result.status, 0, result.err)
 
   def test_traceback_through_tensorflow(self):
     result = self._run(

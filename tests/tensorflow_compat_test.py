@@ -127,6 +127,8 @@ class InstallTest(tf.test.TestCase, parameterized.TestCase):
         (renamed, 'user.py:1', 'tf.placeholder', 'tf.compat.v1.placeholder'),
         ('Loss for final step: %s.', 1.0),
         ('100% done',),
+        ('%s is deprecated', 'x'),
+        ('%(name)s is deprecated', {'name': 'x'}),
     ]
     with self.assertLogs(tf.get_logger(), logging.WARNING) as logs:
       for message, *args in dropped + kept:

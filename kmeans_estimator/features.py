@@ -58,7 +58,7 @@ def parse_features(
   if feature_columns:
     return points_lib.as_points(
         tf.compat.v1.feature_column.input_layer(
-            dict(features), list(feature_columns)
+            dict(features), feature_columns
         ),
         'features',
     )

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """KMeansClustering, an Estimator."""
 
-from typing import Any, Callable, Iterable, Iterator, Optional
+from typing import Any, Callable, Iterable, Iterator, List, Optional, Union
 
 import numpy as np
 import tensorflow as tf
@@ -64,7 +64,7 @@ class KMeansClustering(estimator_lib.Estimator):
       kmeans_plus_plus_num_retries: int = 2,
       relative_tolerance: Optional[float] = None,
       config: Optional[Any] = None,
-      feature_columns: Optional[Iterable[Any]] = None,
+      feature_columns: Optional[Union[Any, Iterable[Any]]] = None,
   ):
     """Validates the arguments and creates the Estimator.
 
@@ -107,9 +107,9 @@ class KMeansClustering(estimator_lib.Estimator):
         less than this, relatively, from that of the step before. Meant for
         full-batch training; the losses of mini-batches differ by chance.
       config: an `estimator.RunConfig`.
-      feature_columns: `tf.feature_column` columns by which a dict of features
-        becomes a matrix. None: every feature as it is, in the order of the
-        keys.
+      feature_columns: `tf.feature_column` columns, or a single one, by which a
+        dict of features becomes a matrix. None: every feature as it is, in the
+        order of the keys.
 
     Raises:
       TypeError: an argument has a wrong type; the message names it.
@@ -134,7 +134,7 @@ class KMeansClustering(estimator_lib.Estimator):
     if config is not None:
       strategies.check(config)
     self._parameters = parameters
-    self._feature_columns = feature_columns and list(feature_columns)
+    self._feature_columns = _list_of_columns(feature_columns)
     super().__init__(
         model_fn=model_fn_lib.ModelFn(
             parameters, self._feature_columns
@@ -252,3 +252,13 @@ class KMeansClustering(estimator_lib.Estimator):
         input_fn, predict_keys=[key], yield_single_examples=False
     ):
       yield batch[key]
+
+
+def _list_of_columns(feature_columns) -> Optional[List[Any]]:
+  """What each graph can go through anew."""
+  if feature_columns is None:
+    return None
+  # A column is a tuple itself, but one with a name.
+  if hasattr(feature_columns, 'name'):
+    return [feature_columns]
+  return list(feature_columns)

@@ -34,10 +34,11 @@ class ModelFn:
 
     Args:
       parameters: how to cluster.
-      feature_columns: see `features.parse_features`.
+      feature_columns: see `features.parse_features`; no iterator, as every
+        graph goes through them.
     """
     self._parameters = parameters
-    self._feature_columns = feature_columns and list(feature_columns)
+    self._feature_columns = feature_columns
 
   def model_fn(
       self,

@@ -144,6 +144,20 @@ class TrainingTest(tf.test.TestCase, parameterized.TestCase):
       self.assertAllClose(kmeans.cluster_centers(), whole.cluster_centers())
       self.assertAllClose(kmeans.score(_once(features)), whole.score(_once()))
 
+  @parameterized.named_parameters(
+      ('single', lambda column: column),
+      ('list', lambda column: [column]),
+      ('tuple', lambda column: (column,)),
+      ('iterator', lambda column: iter([column])),
+  )
+  def test_feature_columns(self, given):
+    column = tf.feature_column.numeric_column('x', shape=[2])
+    features = {'x': _POINTS, 'unused': _POINTS}
+    kmeans = _kmeans(initial_clusters=_CENTERS, feature_columns=given(column))
+    kmeans.train(_forever(features), steps=1)
+    self.assertEqual(kmeans.cluster_centers().shape, (3, 2))
+    self.assertGreater(kmeans.score(_once(features)), 0)
+
   @parameterized.parameters(
       (np.float64, np.float64),
       (np.uint8, np.float32),

@@ -74,8 +74,9 @@ class KMeansSaver(tf.compat.v1.train.Saver):
       save_path: the checkpoint.
 
     Raises:
-      ValueError: the checkpoint holds centers of another number or another
-        number of columns, or, where the model must be trained, not all of them.
+      ValueError: the checkpoint holds centers of another number, another number
+        of columns or another dtype, or, where the model must be trained, not
+        all of them; or it lacks what this kind of training goes on from.
     """
     self._check(save_path)
     self.build()
@@ -84,12 +85,13 @@ class KMeansSaver(tf.compat.v1.train.Saver):
   def _check(self, save_path):
     reader = tf.train.load_checkpoint(save_path)
     shapes = reader.get_variable_to_shape_map()
-    shape = shapes.get(self._state.clusters.op.name)
-    if shape is None:
-      raise ValueError(
-          f'{save_path} is no checkpoint of a k-means model: it has no '
-          f'variable {self._state.clusters.op.name!r}, only {sorted(shapes)}.'
-      )
+    for variable in (self._state.clusters, self._state.initialized):
+      if variable.op.name not in shapes:
+        raise ValueError(
+            f'{save_path} is no checkpoint of a k-means model: it has no '
+            f'variable {variable.op.name!r}, only {sorted(shapes)}.'
+        )
+    shape = shapes[self._state.clusters.op.name]
     initialized = reader.get_tensor(self._state.initialized.op.name)
     if self._must_be_trained and not initialized:
       raise ValueError(
@@ -109,3 +111,23 @@ class KMeansSaver(tf.compat.v1.train.Saver):
           f'The features have {dimensions} columns, but the model in '
           f'{save_path} was trained on {shape[1]}.'
       )
+    trained_on = reader.get_variable_to_dtype_map()[
+        self._state.clusters.op.name
+    ]
+    if self._state.clusters.dtype != trained_on:
+      raise ValueError(
+          f'The features are taken as {self._state.clusters.dtype.name}, but the '
+          f'model in {save_path} was trained on {trained_on.name}. Cast the '
+          f'features to {trained_on.name}.'
+      )
+    # Training in mini-batches goes on from more than the centers.
+    for variable, argument in (
+        (self._state.counts, 'use_mini_batch=False'),
+        (self._state.clusters_updated, 'mini_batch_steps_per_iteration=1'),
+    ):
+      if variable is not None and variable.op.name not in shapes:
+        raise ValueError(
+            f'The model in {save_path} was trained with {argument}, and has no '
+            f'variable {variable.op.name!r}. Give {argument}, or another '
+            'model_dir.'
+        )

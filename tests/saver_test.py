@@ -13,9 +13,9 @@ from kmeans_estimator.ops import state as state_lib
 
 class KMeansSaverTest(tf.test.TestCase, parameterized.TestCase):
 
-  def _save(self, centers, initialized):
+  def _save(self, centers, initialized, steps_per_iteration=None):
     with tf.Graph().as_default(), tf.compat.v1.Session() as session:
-      state = state_lib.training_state(3, 2, tf.float32, None)
+      state = state_lib.training_state(3, 2, tf.float32, steps_per_iteration)
       session.run(tf.compat.v1.global_variables_initializer())
       session.run([
           state.clusters.assign(tf.reshape(tf.constant(centers), [-1, 2])),
@@ -24,12 +24,20 @@ class KMeansSaverTest(tf.test.TestCase, parameterized.TestCase):
       path = os.path.join(self.get_temp_dir(), 'model')
       return tf.compat.v1.train.Saver().save(session, path)
 
-  def _restore(self, path, k=3, d=2, trained=True):
+  def _restore(
+      self,
+      path,
+      k=3,
+      d=2,
+      trained=True,
+      dtype=tf.float32,
+      steps_per_iteration=None,
+  ):
     with tf.Graph().as_default(), tf.compat.v1.Session() as session:
       make = state_lib.inference_state if trained else (
-          lambda *args: state_lib.training_state(*args, None)
+          lambda *args: state_lib.training_state(*args, steps_per_iteration)
       )
-      state = make(k, d, tf.float32)
+      state = make(k, d, dtype)
       saver = saver_lib.KMeansSaver(state, k, must_be_trained=trained)
       saver.restore(session, path)
       return session.run(state.clusters)
@@ -63,13 +71,44 @@ class KMeansSaverTest(tf.test.TestCase, parameterized.TestCase):
     with self.assertRaisesRegex(ValueError, 'must be trained'):
       self._restore(path, trained=True)
 
-  def test_refuses_what_is_no_kmeans_model(self):
+  @parameterized.parameters(True, False)
+  def test_refuses_another_dtype(self, trained):
+    path = self._save([[1.0, 2], [3, 4], [5, 6]], True)
+    with self.assertRaisesRegex(
+        ValueError, 'as float64, .* trained on float32. Cast .* to float32'
+    ):
+      self._restore(path, trained=trained, dtype=tf.float64)
+
+  @parameterized.parameters(
+      (None, 1, 'use_mini_batch=False'),
+      (None, 3, 'use_mini_batch=False'),
+      (1, 3, 'mini_batch_steps_per_iteration=1'),
+  )
+  def test_refuses_training_that_misses_variables(self, before, after, wanted):
+    path = self._save([[1.0, 2], [3, 4], [5, 6]], True, before)
+    with self.assertRaisesRegex(
+        ValueError, f'was trained with {wanted}, .* Give {wanted}, or another'
+    ):
+      self._restore(path, trained=False, steps_per_iteration=after)
+
+  @parameterized.parameters((1, None), (3, None), (3, 1))
+  def test_takes_training_that_leaves_variables_out(self, before, after):
+    centers = [[1.0, 2], [3, 4], [5, 6]]
+    path = self._save(centers, True, before)
+    self.assertAllEqual(
+        self._restore(path, trained=False, steps_per_iteration=after), centers
+    )
+
+  @parameterized.parameters(('other', 'clusters'), ('clusters', 'initialized'))
+  def test_refuses_what_is_no_kmeans_model(self, present, missing):
     with tf.Graph().as_default(), tf.compat.v1.Session() as session:
-      tf.compat.v1.Variable(1.0, name='other')
+      tf.compat.v1.Variable(1.0, name=present)
       session.run(tf.compat.v1.global_variables_initializer())
       path = os.path.join(self.get_temp_dir(), 'model')
       path = tf.compat.v1.train.Saver().save(session, path)
-    with self.assertRaisesRegex(ValueError, "'clusters', only \\['other'"):
+    with self.assertRaisesRegex(
+        ValueError, f"no variable '{missing}', only \\['{present}'"
+    ):
       self._restore(path)
 
 

@@ -131,8 +131,7 @@ class KMeansClustering(estimator_lib.Estimator):
             f'{name} must be known when the Estimator is made, which builds '
             'graphs of its own; got a tensor of another graph, without a value.'
         )
-    if config is not None:
-      strategies.check(config)
+    strategies.check(config)
     self._parameters = parameters
     self._feature_columns = _list_of_columns(feature_columns)
     super().__init__(

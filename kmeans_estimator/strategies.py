@@ -21,14 +21,15 @@ def check(config: Any) -> None:
   """Refuses what would fail in the middle of training, or wait for ever.
 
   Args:
-    config: an `estimator.RunConfig`.
+    config: an `estimator.RunConfig` or None. Whatever else it is, Estimator
+      refuses.
 
   Raises:
     ValueError: a strategy is not a synchronous one of data parallel replicas,
       or has CPUs that a session will not have.
   """
   for name in ('train_distribute', 'eval_distribute'):
-    strategy = getattr(config, name)
+    strategy = getattr(config, name, None)
     if strategy is None:
       continue
     if not isinstance(strategy, _USABLE):

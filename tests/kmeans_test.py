@@ -53,6 +53,7 @@ class ConstructorTest(tf.test.TestCase, parameterized.TestCase):
           'kmeans_plus_plus_num_retries',
       ),
       (dict(relative_tolerance=-1), ValueError, 'relative_tolerance'),
+      (dict(config={}), ValueError, 'config must be .*RunConfig'),
   )
   def test_names_the_argument(self, kwargs, error, message):
     with self.assertRaisesRegex(error, message):

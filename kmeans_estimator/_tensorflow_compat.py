@@ -109,6 +109,11 @@ def check_tf_config() -> None:
   )
 
 
+def tensorflow_has_estimator() -> bool:
+  """Whether Estimator is part of the installed TensorFlow as published."""
+  return _release(tf.__version__) < (2, 16)
+
+
 def estimator_api(version: str) -> types.ModuleType:
   """Returns the namespace that TensorFlow 2.15 shows as its Estimator API.
 

@@ -30,11 +30,13 @@ def restore_tf_estimator() -> None:
   Afterwards `import tensorflow.compat.v1.estimator`, `from tensorflow import
   estimator` and the like work as in TensorFlow 2.15, and `experimental.KMeans`
   is `kmeans_estimator.KMeansClustering` in both namespaces (the TensorFlow 2
-  one never had it). On TensorFlow 2.13 to 2.15 only `experimental.KMeans`
-  changes. May be called any number of times.
+  one never had it). `RunConfig` is the one of this module. On TensorFlow 2.13
+  to 2.15 only `experimental.KMeans` changes. May be called any number of times.
   """
   for api in _tensorflow_compat.restore_estimator_apis():
     api.experimental.KMeans = _kmeans_clustering()
+    if not _tensorflow_compat.tensorflow_has_estimator():
+      api.RunConfig = sys.modules[__name__].RunConfig
 
 
 def _kmeans_clustering():

@@ -172,6 +172,7 @@ import numpy as np
 import tensorflow as tf
 # Makes TensorFlow load what it loads lazily.
 from kmeans_estimator import KMeansClustering, restore_tf_estimator
+from kmeans_estimator import estimator
 
 def everything():
   modules = [tf, tf.compat, tf.compat.v1, tf.compat.v2, tf.train,
@@ -212,6 +213,7 @@ for each in (tf.estimator, tf.compat.v1.estimator, tf1.estimator, estimator_v1,
              tf.compat.v1.compat.v2.estimator,
              tf.compat.v2.compat.v1.estimator):
   assert each.experimental.KMeans is KMeansClustering, each
+  assert (each.RunConfig is estimator.RunConfig) != had_it, each
 assert from_v1 is from_v2 is KMeansClustering
 assert tf.estimator.Estimator is estimator_v2.Estimator
 assert tf.estimator.Estimator is not tf.compat.v1.estimator.Estimator

@@ -68,7 +68,9 @@ def array_input_fn(
       `relative_tolerance`), once in evaluation and prediction.
     seed: integer that fixes the random orders. Each call of the `input_fn`,
       thus each `train`, begins with the same order then. None: they depend on
-      `RunConfig.tf_random_seed`, or if that is None too, on chance.
+      `RunConfig.tf_random_seed`, or if that is None too, on chance; but never
+      on chance with several input pipelines, as with several machines under
+      one strategy: each draws the order for itself, and they must agree.
 
   Returns:
     A function for the argument `input_fn` of `train`, `evaluate`, `predict`,
@@ -166,10 +168,8 @@ def _arrays(x) -> Dict[str, np.ndarray]:
   """The arrays of `x` by name, of equal length and allowed dtypes."""
   if not isinstance(x, dict):
     array = _array(x, 'x')
-    if array.ndim != 2 or not array.shape[1]:
-      raise ValueError(
-          f'x must have the shape [n, d] with d >= 1, got {array.shape}.'
-      )
+    if array.ndim != 2:
+      raise ValueError(f'x must have the shape [n, d], got {array.shape}.')
     if array.dtype.kind == 'S':
       raise TypeError('x must hold numbers or bools, got strings.')
     return {_MATRIX: array}
@@ -201,6 +201,10 @@ def _array(values, name) -> np.ndarray:
     raise TypeError(f'{name} must be an array, got {type(values)}.') from e
   if array.ndim and not len(array):
     raise ValueError(f'{name} must have at least one row, got {array.shape}.')
+  if array.ndim > 1 and not array.size:
+    raise ValueError(
+        f'{name} must have at least one column, got {array.shape}.'
+    )
   if array.dtype == object and all(
       isinstance(value, (str, bytes)) for value in array.flat
   ):

@@ -111,14 +111,15 @@ class KMeansSaver(tf.compat.v1.train.Saver):
           f'The features have {dimensions} columns, but the model in '
           f'{save_path} was trained on {shape[1]}.'
       )
+    dtype = self._state.clusters.dtype
     trained_on = reader.get_variable_to_dtype_map()[
         self._state.clusters.op.name
     ]
-    if self._state.clusters.dtype != trained_on:
+    if dtype != trained_on:
       raise ValueError(
-          f'The features are taken as {self._state.clusters.dtype.name}, but the '
-          f'model in {save_path} was trained on {trained_on.name}. Cast the '
-          f'features to {trained_on.name}.'
+          f'The features are taken as {dtype.name}, but the model in '
+          f'{save_path} was trained on {trained_on.name}. Cast the features to '
+          f'{trained_on.name}.'
       )
     # Training in mini-batches goes on from more than the centers.
     for variable, argument in (

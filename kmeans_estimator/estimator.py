@@ -64,8 +64,16 @@ def _fill(module, symbols):
 def _run_config(original):
   """`original`, but for TF_CONFIGs that it cannot read, and for its copies."""
 
+  class RunConfigType(type(original)):
+
+    def __instancecheck__(cls, instance):
+      # An Estimator without a config makes an `original` for itself.
+      if cls is RunConfig:
+        return isinstance(instance, original)
+      return super().__instancecheck__(instance)
+
   @functools.wraps(original, updated=())
-  class RunConfig(original):
+  class RunConfig(original, metaclass=RunConfigType):
 
     @functools.wraps(original.__init__)
     def __init__(self, *args, **kwargs):

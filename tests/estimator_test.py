@@ -75,6 +75,16 @@ def _tpu_weighted(features, labels, mode, params):
 
 class NamespaceTest(tf.test.TestCase, parameterized.TestCase):
 
+  def test_whatever_estimators_make_themselves_is_a_run_config(self):
+    class Own(estimator.RunConfig):
+      pass
+
+    by_default = kmeans_estimator.KMeans(2).config
+    for config in by_default, estimator.tpu.RunConfig(), Own():
+      self.assertIsInstance(config, estimator.RunConfig)
+    self.assertIsInstance(Own(), Own)
+    self.assertNotIsInstance(by_default, Own)
+
   def test_dir_is_that_of_2_15(self):
     self.assertCountEqual(
         _names(estimator), [*_names_in_2_15(), 'restore_tf_estimator']

@@ -13,12 +13,14 @@ from benchmarks import timing
 
 _Results = Dict[str, Dict[str, table.Result]]
 
-_COLOURS = {
+# Of all that is compared.
+COLOURS = {
     timing.OURS: 'tab:blue',
     'reference': 'tab:orange',
     'scikit-learn': 'tab:green',
     'faiss': 'tab:red',
     'no model': 'tab:gray',
+    'near 0': 'tab:purple',
 }
 
 
@@ -48,10 +50,10 @@ def _ratios(results: _Results, path: str) -> None:
           xerr=[[middle - min(ratios)], [max(ratios) - middle]],
           fmt='o',
           capsize=3,
-          color=_COLOURS[name],
+          color=COLOURS[name],
           label=name,
       )
-  axes.axvline(1, color=_COLOURS[timing.OURS])
+  axes.axvline(1, color=COLOURS[timing.OURS])
   axes.set_xscale('log')
   axes.xaxis.set_major_formatter('{x:g}')
   axes.set_yticks(range(len(results)), list(results))
@@ -82,11 +84,11 @@ def _growth(results: _Results, path: str) -> None:
     for name, line in lines.items():
       size, milliseconds, megabytes = zip(*line)
       axes[0][column].loglog(
-          size, milliseconds, 'o-', color=_COLOURS[name], label=name
+          size, milliseconds, 'o-', color=COLOURS[name], label=name
       )
       if None not in megabytes:
         axes[1][column].semilogx(
-            size, megabytes, 'o-', color=_COLOURS[name], label=name
+            size, megabytes, 'o-', color=COLOURS[name], label=name
         )
     for row in range(2):
       axes[row][column].set_xlabel(axis)

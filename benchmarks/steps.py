@@ -34,6 +34,19 @@ def lloyd(
   return contenders
 
 
+def shift(n: int, d: int, k: int) -> Dict[str, timing.Contender]:
+  """A full-batch step on points that have to be shifted towards the origin."""
+  points, centers = data.clusters(n, d, k)
+  return {
+      name: _graph_step(
+          clustering_ops, points + offset, centers + offset, False
+      )
+      for name, offset in (
+          (timing.OURS, np.float32(1e5)), ('near 0', np.float32(0))
+      )
+  }  # pyformat: disable
+
+
 def mini_batch(n: int, d: int, k: int) -> Dict[str, timing.Contender]:
   """A mini-batch step; `n` is the size of the batch."""
   points, centers = data.clusters(n, d, k)

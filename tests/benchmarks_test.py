@@ -12,6 +12,7 @@ import numpy as np
 
 from benchmarks import cases
 from benchmarks import data
+from benchmarks import plots
 from benchmarks import table
 from benchmarks import timing
 from tests import running
@@ -40,6 +41,11 @@ class CommandTest(absltest.TestCase):
         r'\| growth/n=12500 \| reference \| ',
     ):
       self.assertRegex(text, row)
+
+  def test_plots_know_all_that_are_compared(self):
+    for name in 'shift/10k', 'train/500x2', 'import':
+      ((_, make),) = cases.matching([name]).items()
+      self.assertContainsSubset(make(), plots.COLOURS)
 
   def test_refuses_an_unknown_case(self):
     with self.assertRaisesRegex(ValueError, "'lloid'; there are lloyd/500x2"):

@@ -18,6 +18,8 @@ from tests import numpy_model
 # The implementation that the documents describe, which serves as the oracle.
 _tensorflow_compat.install()
 reference_ops = importlib.import_module('tensorflow.python.ops.clustering_ops')
+# TensorFlow's kernels for CPUs, also where tf.raw_ops does not have them.
+kernels = importlib.import_module('tensorflow.python.ops.gen_clustering_ops')
 ReferenceKMeans = importlib.import_module(
     'tensorflow_estimator.python.estimator.canned.kmeans'
 ).KMeansClustering

@@ -45,6 +45,8 @@ _ASSUMED_ROWS = 1024
 # From so many centers on, TensorFlow's matrix product, which is fitted to the
 # processor it runs on, is ahead of the one in the CPU's search kernel.
 _MAX_NATIVE_CENTERS = 256
+# TensorFlow 2.13 has it, but does not show it.
+_HAS_SEARCH_KERNEL = hasattr(tf.raw_ops, 'NearestNeighbors')
 # Columns of a matrix that SparseTensorDenseMatMul adds up in a plain loop.
 _MAX_LOOP_COLUMNS = 31
 
@@ -368,7 +370,8 @@ def _make_worker(num_rows, prepared, with_sums, on_cpu):
   shift = _make_shift(num_rows if large else None, prepared)
   search = _search
   if (
-      large
+      _HAS_SEARCH_KERNEL
+      and large
       and on_cpu
       and with_sums
       and k <= _MAX_NATIVE_CENTERS

@@ -7,6 +7,7 @@ import numpy as np
 import tensorflow as tf
 
 from kmeans_estimator.ops import clustering_ops
+from tests import testing
 
 _RUNS = 60
 # Sums that are rounded in another order may lead to another row, seldom.
@@ -34,12 +35,7 @@ class KMeansPlusPlusTest(tf.test.TestCase, parameterized.TestCase):
       fetches = [
           op(points, m, seed, num_retries)
           for op in (
-              lambda *args: tf.raw_ops.KmeansPlusPlusInitialization(
-                  points=args[0],
-                  num_to_sample=args[1],
-                  seed=args[2],
-                  num_retries_per_sample=args[3],
-              ),
+              testing.kernels.kmeans_plus_plus_initialization,
               clustering_ops.kmeans_plus_plus_initialization,
           )
       ]
@@ -100,9 +96,7 @@ class KMC2ChainTest(tf.test.TestCase, parameterized.TestCase):
     with tf.Graph().as_default(), tf.compat.v1.Session() as session:
       distances = tf.compat.v1.placeholder(tf.float32, [None])
       seed = tf.compat.v1.placeholder(tf.int64, [])
-      expected = tf.raw_ops.KMC2ChainInitialization(
-          distances=distances, seed=seed
-      )
+      expected = testing.kernels.kmc2_chain_initialization(distances, seed)
       actual = clustering_ops.kmc2_chain_initialization(distances, seed)
       for run in range(300):
         values = random.uniform(size=random.randint(1, 900)) ** (run % 20)
@@ -120,7 +114,7 @@ class KMC2ChainTest(tf.test.TestCase, parameterized.TestCase):
       distances = random.uniform(size=count).astype(np.float32) ** (4 * seed)
       self.assertAllEqual(
           clustering_ops.kmc2_chain_initialization(distances, seed),
-          tf.raw_ops.KMC2ChainInitialization(distances=distances, seed=seed),
+          testing.kernels.kmc2_chain_initialization(distances, seed),
       )
 
 

@@ -12,7 +12,6 @@ import importlib
 import json
 import logging
 import os
-import socket
 import sys
 from unittest import mock
 
@@ -23,6 +22,7 @@ import tensorflow as tf
 from kmeans_estimator import _tensorflow_compat
 from kmeans_estimator import estimator
 from tests import running
+from tests.distribution import processes
 
 _NAME = 'tensorflow.python.distribute.estimator_training'
 _OURS = _tensorflow_compat._build_estimator_training(_NAME)
@@ -168,13 +168,6 @@ def _cluster(task_type, index, **jobs):
       },
       'task': {'type': task_type, 'index': index},
   }
-
-
-def _free_addresses():
-  with socket.socket() as one, socket.socket() as another:
-    for each in one, another:
-      each.bind(('localhost', 0))
-    return [f'localhost:{each.getsockname()[1]}' for each in (one, another)]
 
 
 def _mode(config):
@@ -350,7 +343,7 @@ class TrainTest(tf.test.TestCase):
     self.assertEqual(metrics['loss'], 2)
 
   def test_remote_workers(self, implementation):
-    remote = tf.train.ClusterSpec({'worker': _free_addresses()})
+    remote = tf.train.ClusterSpec({'worker': processes.free_addresses(2)})
     servers = [
         tf.distribute.Server(remote, job_name='worker', task_index=i)
         for i in range(2)
@@ -421,7 +414,7 @@ class _Says(estimator.SessionRunHook):
 class ClusterTest(tf.test.TestCase):
 
   def test_chief_trains_and_evaluator_evaluates(self):
-    chief, evaluator = _free_addresses()
+    chief, evaluator = processes.free_addresses(2)
     model_dir = self.get_temp_dir()
     for task_type in 'chief', 'evaluator':
       result = running.run(

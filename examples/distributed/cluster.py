@@ -16,6 +16,7 @@ import contextlib
 import json
 import os
 import queue
+import random
 import re
 import signal
 import socket
@@ -28,6 +29,8 @@ import time
 _KINDS = ('parameter_server', 'multi_worker')
 _PROGRAM = os.path.join(os.path.dirname(os.path.abspath(__file__)), 'train.py')
 _BATCH_SIZE = 8192
+# Below those that systems give to whoever connects to somebody.
+_PORTS = range(15_000, 32_000)
 _LINES_OF_FAILURE = 40
 
 
@@ -115,9 +118,14 @@ class Cluster:
 
 
 def _free_address(sockets):
-  one = sockets.enter_context(socket.socket())
-  one.bind(('127.0.0.1', 0))
-  return f'127.0.0.1:{one.getsockname()[1]}'
+  while True:
+    one = sockets.enter_context(socket.socket())
+    port = random.choice(_PORTS)
+    try:
+      one.bind(('127.0.0.1', port))
+    except OSError:
+      continue
+    return f'127.0.0.1:{port}'
 
 
 def rows_per_second(kind: str, workers: int, seconds: float) -> float:

@@ -2,27 +2,38 @@
 # SPDX-License-Identifier: Apache-2.0
 """Clusters of processes on this machine."""
 
+import contextlib
 import json
 import os
+import random
 import socket
 import subprocess
 import sys
 import time
-from typing import Any, Callable, Dict, Tuple, Union
+from typing import Any, Callable, Dict, List, Tuple, Union
 
 from tests import running
 
 _SECONDS_BETWEEN_LOOKS = 0.05
 _SECONDS_UNTIL_GIVING_UP = 50
+# Below those that systems give to whoever connects to somebody: such a port may
+# be taken again before the task is there that is to listen on it.
+_PORTS = range(15_000, 32_000)
 
 
-def _free_addresses(number):
-  sockets = [socket.socket() for _ in range(number)]
-  for each in sockets:
-    each.bind(('127.0.0.1', 0))
-  addresses = ['127.0.0.1:%d' % each.getsockname()[1] for each in sockets]
-  for each in sockets:
-    each.close()
+def free_addresses(number: int) -> List[str]:
+  """Finds ports that nobody listens on."""
+  ports = random.SystemRandom()
+  addresses = []
+  with contextlib.ExitStack() as sockets:
+    while len(addresses) < number:
+      one = sockets.enter_context(socket.socket())
+      address = '127.0.0.1', ports.choice(_PORTS)
+      try:
+        one.bind(address)
+      except OSError:
+        continue
+      addresses.append('%s:%d' % address)
   return addresses
 
 
@@ -42,7 +53,7 @@ class Cluster:
     """
     self._folder = folder
     self._options = options
-    addresses = iter(_free_addresses(sum(jobs.values())))
+    addresses = iter(free_addresses(sum(jobs.values())))
     self._spec = {
         job: [next(addresses) for _ in range(n)] for job, n in jobs.items()
     }

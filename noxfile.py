@@ -43,6 +43,8 @@ def tests(session, tensorflow):
   # At once, so that pip finds versions that fit both.
   session.install('.[test]', f'tensorflow=={tensorflow}.*')
   versions = session.run('python', '-c', _VERSIONS, silent=True)
+  if versions is None:  # nox --install-only
+    return
   report = _REPORTS / f'{tensorflow}.xml'
   report.parent.mkdir(parents=True, exist_ok=True)
   session.run(

@@ -101,15 +101,8 @@ class ModelFn:
       train_op = tf.compat.v1.train.get_global_step().assign_add(
           1, read_value=False
       )
-    saver = saver_lib.KMeansSaver(
-        state,
-        self._parameters.num_clusters,
-        must_be_trained=False,
-        sharded=True,
-        max_to_keep=config.keep_checkpoint_max,
-        keep_checkpoint_every_n_hours=config.keep_checkpoint_every_n_hours,
-        defer_build=True,
-        save_relative_paths=True,
+    saver = saver_lib.KMeansSaver.for_training(
+        state, self._parameters.num_clusters, config, must_be_trained=False
     )
     start_alone = follow_chief = None
     other_hooks, chief_hooks = [], []

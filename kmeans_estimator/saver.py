@@ -46,6 +46,33 @@ class KMeansSaver(tf.compat.v1.train.Saver):
     self._num_clusters = num_clusters
     self._must_be_trained = must_be_trained
 
+  @classmethod
+  def for_training(
+      cls,
+      state: state_lib.State,
+      num_clusters: int,
+      config: Any,
+      must_be_trained: bool,
+  ) -> 'KMeansSaver':
+    """The saver of a training session, as Estimator would make it.
+
+    Args:
+      state: the variables of training.
+      num_clusters: k.
+      config: the `estimator.RunConfig`; says how many checkpoints to keep.
+      must_be_trained: see `KMeansSaver`.
+    """
+    return cls(
+        state,
+        num_clusters,
+        must_be_trained,
+        sharded=True,
+        max_to_keep=config.keep_checkpoint_max,
+        keep_checkpoint_every_n_hours=config.keep_checkpoint_every_n_hours,
+        defer_build=True,
+        save_relative_paths=True,
+    )
+
   def save(
       self, sess: tf.compat.v1.Session, *args: Any, **kwargs: Any
   ) -> Optional[str]:

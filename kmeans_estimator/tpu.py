@@ -142,15 +142,8 @@ class TpuModelFn(model_fn_lib.ModelFn):
 
     return tf.compat.v1.train.Scaffold(
         init_fn=choose_centers,
-        saver=saver_lib.KMeansSaver(
-            state,
-            self._parameters.num_clusters,
-            must_be_trained=True,
-            sharded=True,
-            max_to_keep=config.keep_checkpoint_max,
-            keep_checkpoint_every_n_hours=config.keep_checkpoint_every_n_hours,
-            defer_build=True,
-            save_relative_paths=True,
+        saver=saver_lib.KMeansSaver.for_training(
+            state, self._parameters.num_clusters, config, must_be_trained=True
         ),
     )
 

@@ -2,11 +2,15 @@
 # SPDX-License-Identifier: Apache-2.0
 """Tests for kmeans_estimator.model_fn: what the graph of each mode holds."""
 
+from unittest import mock
+
 from absl.testing import parameterized
 import tensorflow as tf
 
 import kmeans_estimator
 from kmeans_estimator import estimator as estimator_lib
+from kmeans_estimator import hooks
+from kmeans_estimator.ops import replicas
 from tests import testing
 
 _KERNELS_OF_CPU_ONLY = {
@@ -19,7 +23,8 @@ _WRITES = {'AssignAddVariableOp', 'AssignSubVariableOp'}
 def _spec(mode, **kwargs):
   """The spec, and the types of all ops in the graph and its functions."""
   kwargs.setdefault('initial_clusters', 'kmeans_plus_plus')
-  kmeans = kmeans_estimator.KMeans(3, config=testing.run_config(), **kwargs)
+  kwargs.setdefault('config', testing.run_config())
+  kmeans = kmeans_estimator.KMeans(3, **kwargs)
   with tf.Graph().as_default() as graph:
     tf.compat.v1.train.create_global_step()
     points = tf.compat.v1.placeholder(tf.float32, [None, 2])
@@ -99,6 +104,24 @@ class ModelFnTest(tf.test.TestCase, parameterized.TestCase):
     self.assertLen(spec.training_hooks, 1)
     spec, _, _ = _spec(estimator_lib.ModeKeys.TRAIN, relative_tolerance=0.1)
     self.assertLen(spec.training_hooks, 2)
+
+  def test_waits_for_other_workers_as_long_as_the_session_config_says(self):
+    own_limit = testing.run_config(
+        session_config=tf.compat.v1.ConfigProto(operation_timeout_in_ms=1000)
+    )
+    with mock.patch.object(
+        replicas, 'are_on_several_workers', return_value=True
+    ), mock.patch.object(replicas, 'follow_first'):
+      for config, limits in ((testing.run_config(), 1), (own_limit, 0)):
+        spec, _, _ = _spec(estimator_lib.ModeKeys.TRAIN, config=config)
+        self.assertLen(
+            [
+                hook
+                for hook in spec.training_hooks
+                if isinstance(hook, hooks.WaitingLimitHook)
+            ],
+            limits,
+        )
 
   @parameterized.parameters('random', 'kmeans_plus_plus', 'kmc2')
   def test_initialisation_needs_no_kernel_of_cpus_only(self, init):

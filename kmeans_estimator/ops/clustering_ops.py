@@ -378,6 +378,7 @@ class KMeans:
       )
       width = columns
       if self._dimensions is None:
+        # Their own, so that a batch of another width is seen to be one.
         width = tf.where(tf.size(value) > 0, tf.shape(value)[-1], columns)
       return tf.reshape(value, [-1, width])
 

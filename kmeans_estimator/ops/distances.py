@@ -5,7 +5,8 @@
 Distances come from the expanded square `|x|^2 - 2 x.c + |c|^2`, so that most of
 the work is one matrix product. Its terms cancel for data far from 0. Therefore
 points and centers are first shifted to a common origin, one of the centers:
-what remains to cancel is the extent of the data, not its place.
+what remains to cancel is the extent of the data, not its place. Large training
+steps on a CPU leave that out where 0 is as good an origin.
 
 The cosine distance is half the squared Euclidean distance of unit vectors. That
 form, too, is exact for vectors that are nearly alike, where `1 - u.v` rounds
@@ -42,7 +43,7 @@ _FAR = 4.0
 _MIN_LARGE_WORK = 2**20
 # Rows that a batch is thought to have where nobody says.
 _ASSUMED_ROWS = 1024
-# From so many centers on, TensorFlow's matrix product, which is fitted to the
+# With more centers, TensorFlow's matrix product, which is fitted to the
 # processor it runs on, is ahead of the one in the CPU's search kernel.
 _MAX_NATIVE_CENTERS = 256
 # TensorFlow 2.13 has it, but does not show it.

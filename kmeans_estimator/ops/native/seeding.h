@@ -1,0 +1,353 @@
+// Copyright 2026 The kmeans_estimator Authors.
+// SPDX-License-Identifier: Apache-2.0
+//
+// Initial centers: k-means++ and k-MC2.
+//
+// Both draw from Philox streams, as the portable ops and TensorFlow's kernels
+// do; the same seed makes the same draws.
+
+#ifndef KMEANS_ESTIMATOR_SEEDING_H_
+#define KMEANS_ESTIMATOR_SEEDING_H_
+
+#include <cstring>
+
+#include "allocate.h"
+#include "kernels.h"
+#include "simd.h"
+
+namespace kmeans_estimator {
+namespace {
+
+// Philox 4x32-10 (J. Salmon et al., "Parallel random numbers: as easy as 1, 2,
+// 3", 2011): 4 words for each number that a 128-bit counter takes.
+class Philox {
+ public:
+  Philox(uint64_t seed, uint64_t stream) : seed_(seed), stream_(stream) {}
+
+  uint32_t Word() {
+    if (position_ % 4 == 0) NextBlock(position_ / 4);
+    return block_[position_++ % 4];
+  }
+
+  // In [0, 1), from the low 23 bits of a word.
+  double Float() { return (Word() & 0x7fffff) * 0x1p-23; }
+
+  // Two words, the low one first.
+  uint64_t Integer() {
+    const uint64_t low = Word();
+    return low | static_cast<uint64_t>(Word()) << 32;
+  }
+
+ private:
+  void NextBlock(uint64_t counter) {
+    uint32_t c[4] = {
+        static_cast<uint32_t>(counter), static_cast<uint32_t>(counter >> 32),
+        static_cast<uint32_t>(stream_), static_cast<uint32_t>(stream_ >> 32)};
+    uint32_t k[2] = {static_cast<uint32_t>(seed_),
+                     static_cast<uint32_t>(seed_ >> 32)};
+    for (int round = 0; round < 10; ++round) {
+      const uint64_t a = uint64_t{0xD2511F53} * c[0];
+      const uint64_t b = uint64_t{0xCD9E8D57} * c[2];
+      const uint32_t next[4] = {
+          static_cast<uint32_t>(b >> 32) ^ c[1] ^ k[0],
+          static_cast<uint32_t>(b),
+          static_cast<uint32_t>(a >> 32) ^ c[3] ^ k[1],
+          static_cast<uint32_t>(a)};
+      memcpy(c, next, sizeof c);
+      k[0] += 0x9E3779B9;
+      k[1] += 0xBB67AE85;
+    }
+    memcpy(block_, c, sizeof block_);
+  }
+
+  const uint64_t seed_, stream_;
+  uint64_t position_ = 0;
+  uint32_t block_[4];
+};
+
+// A row in proportion to its weight. The integer below n that a random number is
+// reduced to is its place, in units of the mean weight, and what the reduction
+// leaves is the place within the unit. So equal weights give the integer itself.
+template <typename T>
+int64_t DrawByWeight(Philox& random, const T* weights, int64_t n) {
+  const uint64_t number = random.Integer();
+  const int64_t place = number % n;
+  if (!weights) return place;
+  double total = 0;
+  for (int64_t i = 0; i < n; ++i) total += weights[i];
+  const double within = number / n * 0x1p-64 * n;
+  // Rounded to 1 it would be in the next unit.
+  const double target = (place + (within < 0.999999 ? within : 0.999999)) *
+                        (total / n);
+  double running = 0;
+  int64_t last = 0;
+  for (int64_t i = 0; i < n; ++i) {
+    running += weights[i];
+    if (running > target) return i;
+    if (weights[i] > 0) last = i;
+  }
+  return last;
+}
+
+// Points whose masses are summed up before they are added to the total.
+constexpr int64_t kSumBlock = 256;
+
+// k-means++ (D. Arthur and S. Vassilvitskii, "k-means++: The Advantages of
+// Careful Seeding", 2007) with several candidates for each center. The mass of
+// a point is its weight times its squared distance to the nearest chosen point;
+// a candidate is drawn in proportion to it. The candidate that leaves the least
+// total mass is chosen.
+template <typename T>
+class PlusPlus {
+ public:
+  explicit PlusPlus(const KMeansPlusPlus<T>& a)
+      : a_(a),
+        random_(a.seed, a.stream),
+        num_blocks_((a.n + kSumBlock - 1) / kSumBlock),
+        nearest_(new_floats(a)),
+        candidate_(new_floats(a)),
+        best_(new_floats(a)),
+        block_masses_(num_blocks_),
+        candidate_masses_(num_blocks_),
+        best_masses_(num_blocks_),
+        is_chosen_(a.n) {}
+
+  bool Run() {
+    if (!(nearest_.is_allocated() && candidate_.is_allocated() &&
+          best_.is_allocated() && block_masses_.is_allocated() &&
+          candidate_masses_.is_allocated() && best_masses_.is_allocated() &&
+          is_chosen_.is_allocated())) {
+      return false;
+    }
+    for (int64_t i = 0; i < a_.n; ++i) {
+      nearest_[i] = __builtin_inf();
+      is_chosen_[i] = false;
+    }
+    total_ = __builtin_inf();
+    for (int64_t m = 0; m < a_.num_to_sample; ++m) {
+      double least = __builtin_inf();
+      int64_t chosen = -1;
+      for (int64_t c = 0; c < a_.num_candidates; ++c) {
+        const int64_t drawn = Draw();
+        const double mass = Weigh(drawn);
+        if (chosen < 0 || mass < least) {
+          least = mass;
+          chosen = drawn;
+          best_.swap(candidate_);
+          best_masses_.swap(candidate_masses_);
+        }
+      }
+      nearest_.swap(best_);
+      block_masses_.swap(best_masses_);
+      total_ = least;
+      is_chosen_[chosen] = true;
+      a_.chosen[m] = chosen;
+    }
+    return true;
+  }
+
+ private:
+  typedef typename Simd<T>::Vector Vector;
+  typedef typename Simd<T>::Integers Integers;
+  static constexpr int kLanes = Simd<T>::kLanes;
+
+  static int64_t new_floats(const KMeansPlusPlus<T>& a) {
+    return (a.n + kLanes - 1) / kLanes * kLanes;
+  }
+
+  double Weight(int64_t i) const { return a_.weights ? a_.weights[i] : 1; }
+
+  // A row that was not chosen before, in proportion to the masses. While they
+  // are infinite, before the first choice, and once all are 0, in proportion to
+  // the weights.
+  int64_t Draw() {
+    for (;;) {
+      const bool by_mass = total_ > 0 && total_ < __builtin_inf();
+      const int64_t drawn =
+          by_mass ? DrawByMass() : DrawByWeight(random_, a_.weights, a_.n);
+      if (!is_chosen_[drawn]) return drawn;
+    }
+  }
+
+  int64_t DrawByMass() {
+    const double target = random_.Float() * total_;
+    double running = 0;
+    int64_t block = 0;
+    while (block + 1 < num_blocks_ &&
+           running + block_masses_[block] <= target) {
+      running += block_masses_[block++];
+    }
+    for (int64_t i = block * kSumBlock; i < a_.n; ++i) {
+      running += Weight(i) * nearest_[i];
+      if (running > target) return i;
+    }
+    return a_.n - 1;
+  }
+
+  // Sets candidate_ to the squared distances to the nearest chosen point if the
+  // row were chosen too, and returns the sum of their masses.
+  double Weigh(int64_t row) {
+    const T* y = a_.points + row * a_.d;
+    double total = 0;
+    for (int64_t block = 0; block < num_blocks_; ++block) {
+      const int64_t begin = block * kSumBlock;
+      const int64_t end = begin + kSumBlock < a_.n ? begin + kSumBlock : a_.n;
+      for (int64_t i = begin; i < end; i += kLanes) {
+        const Vector squares = SquaredDistances(i, y);
+        const Vector nearest = Load<Vector>(nearest_.get() + i);
+        Store(candidate_.get() + i, squares < nearest ? squares : nearest);
+      }
+      candidate_masses_[block] = Mass(begin, end);
+      total += candidate_masses_[block];
+    }
+    return total;
+  }
+
+  double Mass(int64_t begin, int64_t end) {
+    // In four sums, so that additions need not wait for each other.
+    double sums[4] = {0, 0, 0, 0};
+    int64_t i = begin;
+    if (!a_.weights) {
+      for (; i + 4 <= end; i += 4) {
+        for (int lane = 0; lane < 4; ++lane) {
+          sums[lane] += static_cast<double>(candidate_[i + lane]);
+        }
+      }
+    }
+    for (; i < end; ++i) sums[i % 4] += Weight(i) * candidate_[i];
+    return (sums[0] + sums[1]) + (sums[2] + sums[3]);
+  }
+
+  // Of the points of kLanes rows to y.
+  Vector SquaredDistances(int64_t first, const T* y) const {
+    const int64_t d = a_.d;
+    const T* rows[kLanes];
+    for (int i = 0; i < kLanes; ++i) {
+      rows[i] = a_.points + (first + i < a_.n ? first + i : a_.n - 1) * d;
+    }
+    if (d < kLanes) {
+      T squares[kLanes];
+      for (int i = 0; i < kLanes; ++i) {
+        squares[i] = 0;
+        for (int64_t j = 0; j < d; ++j) {
+          squares[i] += (rows[i][j] - y[j]) * (rows[i][j] - y[j]);
+        }
+      }
+      return Load<Vector>(squares);
+    }
+    Vector sums[kLanes];
+#pragma GCC unroll 16
+    for (int i = 0; i < kLanes; ++i) sums[i] = Vector{};
+    int64_t j = 0;
+    for (; j + kLanes <= d; j += kLanes) {
+      const Vector center = Load<Vector>(y + j);
+#pragma GCC unroll 16
+      for (int i = 0; i < kLanes; ++i) {
+        const Vector difference = Load<Vector>(rows[i] + j) - center;
+        sums[i] += difference * difference;
+      }
+    }
+    if (j < d) {
+      // The last vector overlaps the one before; lanes seen twice count once.
+      const int64_t from = d - kLanes;
+      const Vector center = Load<Vector>(y + from);
+      Integers is_new;
+      for (int i = 0; i < kLanes; ++i) is_new[i] = from + i >= j ? -1 : 0;
+#pragma GCC unroll 16
+      for (int i = 0; i < kLanes; ++i) {
+        const Vector difference =
+            is_new ? Load<Vector>(rows[i] + from) - center : Vector{};
+        sums[i] += difference * difference;
+      }
+    }
+    Transpose<T>(sums);
+#pragma GCC unroll 4
+    for (int half = kLanes / 2; half; half /= 2) {
+#pragma GCC unroll 8
+      for (int i = 0; i < half; ++i) sums[i] += sums[i + half];
+    }
+    return sums[0];
+  }
+
+  const KMeansPlusPlus<T>& a_;
+  Philox random_;
+  const int64_t num_blocks_;
+  double total_;
+  // Squared distances: to the nearest chosen point; with the candidate that is
+  // being weighed; with the best candidate so far.
+  Buffer<T> nearest_, candidate_, best_;
+  // The masses that go with them, summed up by blocks.
+  Buffer<double> block_masses_, candidate_masses_, best_masses_;
+  Buffer<bool> is_chosen_;
+};
+
+template <typename T>
+bool ChooseByKMeansPlusPlus(const KMeansPlusPlus<T>& arguments) {
+  return PlusPlus<T>(arguments).Run();
+}
+
+// Where a Markov chain of k-MC2 ends (O. Bachem et al., "Approximate K-Means++ in
+// Sublinear Time", 2016). It starts at candidate 0, and moves from a state on to
+// the next candidate with the probability that their masses are in, if that is
+// below 1.
+template <typename T>
+int64_t RunChain(const T* distances, const T* weights, int64_t n,
+                 Philox& random) {
+  int64_t state = 0;
+  for (int64_t i = 1; i < n; ++i) {
+    const double mass = (weights ? weights[i] : 1.0) * distances[i];
+    const double of_state = (weights ? weights[state] : 1.0) * distances[state];
+    if (mass > random.Float() * of_state) state = i;
+  }
+  return state;
+}
+
+template <typename T>
+int64_t EndOfChain(const T* distances, int64_t n, uint64_t seed) {
+  Philox random(seed, 0);
+  return RunChain<T>(distances, nullptr, n, random);
+}
+
+// Each slice of the points gives one center: the end of a chain over it.
+template <typename T>
+bool ChooseByKmc2(const Kmc2<T>& a) {
+  Buffer<T> centers((a.num_centers + a.num_new) * a.d);
+  Buffer<T> distances(a.chain_length);
+  Buffer<int64_t> index(a.chain_length);
+  if (!(centers.is_allocated() && distances.is_allocated() &&
+        index.is_allocated())) {
+    return false;
+  }
+  memcpy(centers.get(), a.centers, a.num_centers * a.d * sizeof(T));
+  for (int64_t i = 0; i < a.chain_length; ++i) distances[i] = 1;
+  Philox random(a.seed, a.stream);
+  // Used if there are no centers to measure distances from; else passed over.
+  const int64_t first = DrawByWeight(random, a.weights, a.n);
+  for (int64_t m = 0; m < a.num_new; ++m) {
+    const int64_t known = a.num_centers + m, begin = m * a.chain_length;
+    if (known) {
+      Allocation<T> slice = {};
+      slice.points = a.points;
+      slice.centers = centers.get();
+      slice.begin = begin;
+      slice.end = begin + a.chain_length;
+      slice.d = a.d;
+      slice.k = known;
+      slice.index = index.get();
+      slice.distance = distances.get();
+      if (!Allocate(slice)) return false;
+    }
+    const int64_t end =
+        RunChain(distances.get(), a.weights ? a.weights + begin : nullptr,
+                 a.chain_length, random);
+    a.chosen[m] = known ? begin + end : first;
+    memcpy(centers.get() + known * a.d, a.points + a.chosen[m] * a.d,
+           a.d * sizeof(T));
+  }
+  return true;
+}
+
+}  // namespace
+}  // namespace kmeans_estimator
+
+#endif  // KMEANS_ESTIMATOR_SEEDING_H_

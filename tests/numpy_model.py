@@ -93,6 +93,28 @@ def finish_iteration_if_due(state: State) -> State:
   )
 
 
+def relocated(
+    index: np.ndarray, distance: np.ndarray, num_clusters: int
+) -> np.ndarray:
+  """Gives each empty cluster the point that is farthest from its center.
+
+  Args:
+    index: `[n]`, the cluster of each point.
+    distance: `[n]`, the point's distance to its center.
+    num_clusters: k.
+
+  Returns:
+    `[n]`, the clusters afterwards: the first empty one has the farthest point,
+    the next one the next. Points at distance 0 stay.
+  """
+  index = index.copy()
+  empty = np.setdiff1d(np.arange(num_clusters), index)
+  farthest = np.argsort(-distance, kind='stable')
+  for cluster, row in zip(empty, farthest[distance[farthest] > 0]):
+    index[row] = cluster
+  return index
+
+
 def step(
     state: State, points: np.ndarray, index: Optional[np.ndarray] = None
 ) -> Tuple[State, float]:
@@ -116,12 +138,19 @@ def step(
   to_all = distances(points, state.clusters, state.metric)
   if index is None:
     index = to_all.argmin(axis=1)
-  loss = to_all[np.arange(len(points)), index].sum()
+  distance = to_all[np.arange(len(points)), index]
+  loss = distance.sum()
 
+  if state.steps_per_iteration is None:
+    index = relocated(index, distance, len(state.clusters))
   member = np.arange(len(state.clusters))[:, np.newaxis] == index
   sums, hits = member @ points, member.sum(axis=1)
   if state.steps_per_iteration is None:
-    clusters = sums / (hits + 1e-6)[:, np.newaxis]
+    clusters = np.where(
+        hits[:, np.newaxis] > 0,
+        sums / np.maximum(hits, 1)[:, np.newaxis],
+        state.clusters,
+    )
     if state.normalized:
       clusters = normalize(clusters)
     return dataclasses.replace(state, clusters=clusters), loss

@@ -6,14 +6,17 @@ The functions here draw and search exactly as the kernels behind TensorFlow's
 ops of the same names; they consist of ops that every device has.
 """
 
+import functools
 from typing import Any, Callable, List, NamedTuple, Optional, Tuple, Union
 
 import numpy as np
 import tensorflow as tf
 
+from kmeans_estimator.ops import allocation as allocation_lib
 from kmeans_estimator.ops import distances
 from kmeans_estimator.ops import parameters as parameters_lib
 from kmeans_estimator.ops import points as points_lib
+from kmeans_estimator.ops import relocation
 from kmeans_estimator.ops import replicas
 from kmeans_estimator.ops import seeding
 from kmeans_estimator.ops import state as state_lib
@@ -160,11 +163,15 @@ class KMeans:
     )
     shards = inputs if isinstance(inputs, (list, tuple)) else [inputs]
     self._inputs = [points_lib.as_points(shard, 'inputs') for shard in shards]
-    self._points = self._inputs
-    if distance_metric == COSINE_DISTANCE:
-      self._points = [distances.l2_normalize(shard) for shard in self._inputs]
     self._dimensions = self._inputs[0].shape.as_list()[1]
     self._dtype = self._inputs[0].dtype
+
+  @functools.cached_property
+  def _points(self) -> List[tf.Tensor]:
+    """The shards as pairwise distances and initial centers need them."""
+    if self._parameters.distance_metric == COSINE_DISTANCE:
+      return [distances.l2_normalize(shard) for shard in self._inputs]
+    return self._inputs
 
   def training_graph(
       self,
@@ -224,11 +231,14 @@ class KMeans:
       inference, training_op = self._step(state)
       return state, inference, init_op, training_op
 
+    has_rows = self._has_rows()
+
     def finish_iteration_if_due():
       return updates.finish_iteration_if_due(
           state,
           parameters.mini_batch_steps_per_iteration,
           parameters.centers_are_normalized,
+          has_rows,
       )
 
     # A checkpoint of the first implementation may hold an iteration that has
@@ -236,9 +246,20 @@ class KMeans:
     with tf.control_dependencies([finish_iteration_if_due()]):
       inference, moved = self._step(state)
     with tf.control_dependencies([moved]):
-      counted = state.update_in_steps.assign_sub(1, read_value=False)
+      counted = state.update_in_steps.assign_sub(
+          1 if has_rows is None else tf.cast(has_rows, tf.int64),
+          read_value=False,
+      )
     with tf.control_dependencies([counted]):
       return state, inference, init_op, finish_iteration_if_due()
+
+  def _has_rows(self):
+    """Whether the batch of all replicas has rows; None if that is known."""
+    if all(shard.shape[0] for shard in self._inputs):
+      return None
+    num_rows = tf.add_n([tf.shape(shard)[0] for shard in self._inputs])
+    [num_rows] = replicas.sum_over_replicas([num_rows])
+    return num_rows > 0
 
   def evaluation(self) -> Tuple[state_lib.State, Inference]:
     """Builds the graph that evaluates.
@@ -249,8 +270,8 @@ class KMeans:
     state, centers = self._restored_centers()
     centers = self._of_same_columns(centers)
     allocations = [
-        distances.nearest(shard, centers, self._parameters.distance_metric)
-        for shard in self._points
+        allocation_lib.nearest(shard, centers, self._parameters.distance_metric)
+        for shard in self._inputs
     ]
     losses = _losses(allocations)
     [loss] = replicas.sum_over_replicas([tf.add_n(losses)])
@@ -266,8 +287,15 @@ class KMeans:
       in `Inference`.
     """
     state, centers = self._restored_centers()
-    all_distances = self._all_distances(centers)
-    return state, all_distances, [tf.argmin(d, axis=1) for d in all_distances]
+    scores = [
+        distances.scores(shard, centers, self._parameters.distance_metric)
+        for shard in self._points
+    ]
+    return (
+        state,
+        [shard.distances() for shard in scores],
+        [shard.index() for shard in scores],
+    )
 
   def _restored_centers(self):
     state = state_lib.inference_state(
@@ -322,29 +350,37 @@ class KMeans:
         state_lib.read_centers(state.clusters, parameters.num_clusters)
     )
     centers = self._direction(stored)
-    allocations, sums, counts = zip(
-        *(
-            distances.allocate(shard, centers, parameters.distance_metric)
-            for shard in self._points
-        )
+    allocations, sums = allocation_lib.allocate(
+        self._inputs, centers, parameters.distance_metric
     )
     losses = _losses(allocations)
-    sums, counts, loss = replicas.sum_over_replicas(
-        [tf.add_n(sums), tf.add_n(counts), tf.add_n(losses)]
+    values, totals, loss = replicas.sum_over_replicas(
+        [sums.values, sums.totals, tf.add_n(losses)]
     )
+    sums = sums._replace(values=values, totals=totals)
     inference = self._inference(centers, allocations, losses, loss)
-    if state.clusters_updated is not None:
-      stored = state_lib.read_centers(
-          state.clusters_updated, parameters.num_clusters
-      )
 
     def move():
       after = [inference.loss]
       if state.counts is None:
-        return updates.apply_full_batch(
-            state, sums, counts, parameters.centers_are_normalized, after
+        relocated = relocation.relocate(
+            [
+                relocation.Shard(*shard)
+                for shard in zip(self._inputs, allocations)
+            ],
+            centers,
+            sums,
+            parameters.distance_metric,
         )
-      return updates.apply_mini_batch(state, stored, sums, counts, after)
+        return updates.apply_full_batch(
+            state, stored, relocated, parameters.centers_are_normalized, after
+        )
+      moving = stored
+      if state.clusters_updated is not None:
+        moving = state_lib.read_centers(
+            state.clusters_updated, parameters.num_clusters
+        )
+      return updates.apply_mini_batch(state, moving, sums, after)
 
     if replicas.are_on_tpu():
       # As nothing fails there, a batch with NaN or Inf has no effect.

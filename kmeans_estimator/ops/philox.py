@@ -94,3 +94,34 @@ def integers_below(words: tf.Tensor, limit: Integer) -> tf.Tensor:  # pylint: di
   if not isinstance(limit, int):
     limit = tf.cast(limit, tf.uint64)
   return tf.cast(numbers % limit, tf.int64)
+
+
+def weighted_integers(words: tf.Tensor, weights: tf.Tensor) -> tf.Tensor:  # pylint: disable=redefined-outer-name
+  """Integers in [0, n) in proportion to weights, each from two words.
+
+  The integer that `integers_below` makes of the words is the place in units of
+  the mean weight, and what its division leaves is the place within the unit. So
+  equal weights give the integer itself.
+
+  Args:
+    words: uint32 `[2 * count]`.
+    weights: float `[n]`, not negative; their sum is positive.
+
+  Returns:
+    int64 `[count]`.
+  """
+  numbers = tf.bitcast(tf.reshape(words, [-1, 2]), tf.uint64)
+  n = tf.shape(weights, tf.int64)[0]
+  limit = tf.cast(n, tf.uint64)
+  units = tf.cast(n, tf.float64)
+  within = tf.cast(numbers // limit, tf.float64) * 2.0**-64 * units
+  # Rounded to 1 it would be in the next unit.
+  place = tf.cast(numbers % limit, tf.float64) + tf.minimum(within, 0.999999)
+  running = tf.cumsum(tf.cast(weights, tf.float64))
+  target = place * (running[-1:] / units)
+  found = tf.raw_ops.UpperBound(
+      sorted_inputs=running[tf.newaxis],
+      values=target[tf.newaxis],
+      out_type=tf.int64,
+  )
+  return tf.minimum(found[0], n - 1)

@@ -106,6 +106,52 @@ def _sum_over_cores(value):
   return tf.cast(total, tf.int64)
 
 
+def number() -> int:
+  """How many replicas make a step together, on all workers."""
+  if are_on_tpu():
+    return tf.compat.dimension_value(_core_assignment().shape[1])
+  context = _context()
+  return 1 if context is None else context.num_replicas_in_sync
+
+
+def gather_rows(rows: tf.Tensor) -> tf.Tensor:
+  """Joins matrices of all replicas.
+
+  Args:
+    rows: float `[m, c]`, of the same shape on every replica.
+
+  Returns:
+    `[number of replicas * m, c]`, the same on every replica.
+  """
+  if are_on_tpu():
+    cores = number()
+    return tf.raw_ops.AllToAll(
+        input=tf.tile(rows, [cores, 1]),
+        group_assignment=_core_assignment(),
+        concat_dimension=0,
+        split_dimension=0,
+        split_count=cores,
+    )
+  context = _context()
+  if context is None:
+    return rows
+  # In the place of each other replica there are zeros.
+  own = context.replica_id_in_sync_group
+  places = tf.reshape(
+      tf.equal(tf.range(context.num_replicas_in_sync), own), [-1, 1, 1]
+  )
+  [gathered] = _all_reduce(
+      context, [tf.where(places, rows[tf.newaxis], tf.zeros_like(rows))]
+  )
+  return tf.reshape(gathered, [-1, tf.shape(rows)[1]])
+
+
+def _core_assignment():
+  """int32 `[1, number of cores]`: all cores of the TPU as one group."""
+  # The op knows from TensorFlow's private context how many cores there are.
+  return tf.compat.v1.tpu.cross_replica_sum(tf.constant(0)).op.inputs[1]
+
+
 def share_of_first(value: tf.Tensor) -> tf.Tensor:
   """The share of a replica in a sum that is to come out as `value`.
 

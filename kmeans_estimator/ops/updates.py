@@ -6,57 +6,58 @@ S. Lloyd, "Least squares quantization in PCM", 1982, and D. Sculley, "Web-scale
 k-means clustering", 2010.
 """
 
+from typing import Optional
+
 import tensorflow as tf
 
+from kmeans_estimator.ops import allocation
 from kmeans_estimator.ops import distances
 from kmeans_estimator.ops import state as state_lib
 
-# Keeps the mean of an empty cluster finite: its center becomes 0.
-_EPSILON = 1e-6
 
-
-def full_batch_centers(sums: tf.Tensor, counts: tf.Tensor) -> tf.Tensor:
-  """Lloyd's rule: `c_j = sum_j / (n_j + 1e-6)`.
+def full_batch_centers(
+    centers: tf.Tensor, sums: allocation.Sums
+) -> tf.Tensor:
+  """Lloyd's rule: `c_j` becomes the mean of its points.
 
   Args:
-    sums: Float `[k, d]`, the sum of the points of each cluster.
-    counts: int64 `[k]`, the number of points of each cluster.
+    centers: Float `[k, d]`, `c` before the step.
+    sums: of the points of each cluster.
 
   Returns:
-    The new centers, `[k, d]` of the sums' dtype; 0 for an empty cluster.
+    The new centers, as `centers`; a cluster without points keeps its center.
   """
-  counts = tf.cast(counts, sums.dtype) + _EPSILON
-  return sums / tf.expand_dims(counts, 1)
+  has_points = tf.expand_dims(sums.totals > 0, 1)
+  return tf.where(has_points, tf.cast(sums.mean(), centers.dtype), centers)
 
 
 def mini_batch_change(
-    centers: tf.Tensor,
-    old_counts: tf.Tensor,
-    sums: tf.Tensor,
-    counts: tf.Tensor,
+    centers: tf.Tensor, old_totals: tf.Tensor, sums: allocation.Sums
 ) -> tf.Tensor:
   """The mini-batch rule: `(sum_j - n_j c_j) / (N_j + n_j)`.
 
   Args:
     centers: Float `[k, d]`, `c` before the step.
-    old_counts: int64 `[k]`, `N`: the points that each center averages already.
-    sums: As centers, the sum of the batch's points of each cluster.
-    counts: int64 `[k]`, `n`: their number.
+    old_totals: `[k]`, `N`: the points that each center averages already, or the
+      sum of their weights.
+    sums: of the batch's points of each cluster, with `n`.
 
   Returns:
     What to add to the centers, as they are; 0 where no point was allocated.
   """
-  # A center of the second copy may have N = n = 0. Its change is 0 / 1.
-  total = tf.maximum(tf.cast(old_counts + counts, centers.dtype), 1)
-  counts = tf.cast(counts, centers.dtype)
-  change = sums - tf.expand_dims(counts, 1) * centers
-  return change / tf.expand_dims(total, 1)
+  change = sums.less(centers)
+  totals = tf.cast(old_totals, change.dtype) + tf.cast(
+      sums.totals, change.dtype
+  )
+  # A center of the second copy may have N = n = 0. Its change is 0.
+  change = tf.math.divide_no_nan(change, tf.expand_dims(totals, 1))
+  return tf.cast(change, centers.dtype)
 
 
 def apply_full_batch(
     state: state_lib.State,
-    sums: tf.Tensor,
-    counts: tf.Tensor,
+    centers: tf.Tensor,
+    sums: allocation.Sums,
     normalize: bool,
     after: list[tf.Operation],
 ) -> tf.Operation:
@@ -64,15 +65,15 @@ def apply_full_batch(
 
   Args:
     state: the variables.
-    sums: Float `[k, d]`.
-    counts: int64 `[k]`.
+    centers: Float `[k, d]`, the value of the centers before the step.
+    sums: of the points of each cluster.
     normalize: whether centers are kept at unit length.
     after: what has to have succeeded before anything is written.
 
   Returns:
     The op that does it.
   """
-  centers = full_batch_centers(sums, counts)
+  centers = full_batch_centers(centers, sums)
   if normalize:
     centers = distances.l2_normalize(centers)
   with tf.control_dependencies(after):
@@ -82,8 +83,7 @@ def apply_full_batch(
 def apply_mini_batch(
     state: state_lib.State,
     centers: tf.Tensor,
-    sums: tf.Tensor,
-    counts: tf.Tensor,
+    sums: allocation.Sums,
     after: list[tf.Operation],
 ) -> tf.Operation:
   """Moves centers by the mini-batch rule and counts their points.
@@ -94,8 +94,7 @@ def apply_mini_batch(
   Args:
     state: the variables.
     centers: Float `[k, d]`, the value of the moving centers before the step.
-    sums: As centers.
-    counts: int64 `[k]`.
+    sums: of the batch's points of each cluster.
     after: what has to have succeeded before anything is written.
 
   Returns:
@@ -106,11 +105,13 @@ def apply_mini_batch(
       if state.clusters_updated is None
       else state.clusters_updated
   )
-  change = mini_batch_change(centers, state.counts.value(), sums, counts)
+  change = mini_batch_change(centers, state.counts.value(), sums)
   with tf.control_dependencies(after + [change]):
     return tf.group(
         moving.assign_add(change, read_value=False),
-        state.counts.assign_add(counts, read_value=False),
+        state.counts.assign_add(
+            tf.cast(sums.totals, state.counts.dtype), read_value=False
+        ),
     )
 
 
@@ -118,6 +119,7 @@ def finish_iteration_if_due(
     state: state_lib.State,
     steps_per_iteration: int,
     normalize: bool,
+    has_rows: Optional[tf.Tensor] = None,
 ) -> tf.Operation:
   """Once no step is left, lets `clusters` follow and starts an iteration.
 
@@ -125,6 +127,8 @@ def finish_iteration_if_due(
     state: the variables, with `clusters_updated` and `update_in_steps`.
     steps_per_iteration: M.
     normalize: whether `clusters` is kept at unit length.
+    has_rows: bool scalar, whether the batch has rows; without any, nothing
+      happens. None: it is known to have some.
 
   Returns:
     The op that does it.
@@ -142,6 +146,7 @@ def finish_iteration_if_due(
         state.update_in_steps.assign(steps_per_iteration, read_value=False),
     )
 
-  return tf.cond(
-      state.update_in_steps.value() <= 0, finish, tf.no_op
-  )
+  is_due = state.update_in_steps.value() <= 0
+  if has_rows is not None:
+    is_due &= has_rows
+  return tf.cond(is_due, finish, tf.no_op)

@@ -15,7 +15,7 @@ import ctypes
 import functools
 import os
 import pathlib
-from typing import Any, List, NamedTuple, Optional, Union
+from typing import Any, List, NamedTuple, Optional, Tuple, Union
 
 import tensorflow as tf
 
@@ -77,6 +77,21 @@ def instruction_set() -> Optional[str]:
   return name().decode()
 
 
+def use_instruction_set(name: Optional[str]) -> bool:
+  """Makes the ops use another instruction set, in all graphs of this process.
+
+  Args:
+    name: 'AVX-512', 'AVX2', 'SSE2' or 'NEON'; None: the best one.
+
+  Returns:
+    Whether the processor has it and the library was built with it; if not,
+    nothing changes.
+  """
+  use = ctypes.CDLL(str(_LIBRARY)).kmeans_estimator_use_instruction_set
+  use.argtypes = [ctypes.c_char_p]
+  return bool(is_available() and use(name and name.encode()))
+
+
 def _optional(weights: Optional[tf.Tensor]) -> List[tf.Tensor]:
   return [] if weights is None else [weights]
 
@@ -87,3 +102,185 @@ def _int64(value: Integer) -> tf.Tensor:
     value = (value + 2**63) % 2**64 - 2**63
     return tf.constant(value, tf.int64)
   return tf.cast(value, tf.int64)
+
+
+def allocate(
+    points: tf.Tensor,
+    centers: tf.Tensor,
+    cosine: bool,
+    parts: int,
+    weights: Optional[tf.Tensor] = None,
+) -> Allocated:
+  """Allocates points and adds them up; see `allocation.allocate`.
+
+  Args:
+    points: float32 or float64 `[n, d]`.
+    centers: as points, `[k, d]`; for the cosine metric unit vectors or 0.
+    cosine: whether the metric is the cosine distance.
+    parts: how many nodes share the rows; each can run on a thread.
+    weights: `[n]` of the points' dtype, or None: all 1.
+
+  Returns:
+    An `Allocated`. Identical whatever the number of threads.
+  """
+  allocated = [
+      Allocated(
+          *_library().kmeans_estimator_allocate(
+              points=points,
+              centers=centers,
+              weights=_optional(weights),
+              cosine=cosine,
+              part=part,
+              parts=parts,
+          )
+      )
+      for part in range(parts)
+  ]
+  index, distance, sums, totals = zip(*allocated)
+  index, distance = _joined(index, distance, points)
+  if parts == 1:
+    return Allocated(index, distance, sums[0], totals[0])
+  return Allocated(index, distance, tf.add_n(sums), tf.add_n(totals))
+
+
+def nearest(
+    points: tf.Tensor, centers: tf.Tensor, cosine: bool, parts: int
+) -> Tuple[tf.Tensor, tf.Tensor]:
+  """Finds the nearest centers; see `allocation.nearest`.
+
+  Args:
+    points: as in `allocate`.
+    centers: likewise.
+    cosine: likewise.
+    parts: likewise.
+
+  Returns:
+    Index and distance, as in `Allocated`.
+  """
+  found = [
+      _library().kmeans_estimator_nearest(
+          points=points,
+          centers=centers,
+          cosine=cosine,
+          part=part,
+          parts=parts,
+      )
+      for part in range(parts)
+  ]
+  return _joined(*zip(*found), points)
+
+
+def _joined(index, distance, points):
+  """The results of all parts, in the shape that the points have."""
+  index, distance = (
+      parts[0] if len(parts) == 1 else tf.concat(parts, 0)
+      for parts in (index, distance)
+  )
+  for result in (index, distance):
+    result.set_shape(points.shape[:1])
+  return index, distance
+
+
+def relocate(
+    points: tf.Tensor,
+    allocated: Allocated,
+    cosine: bool,
+    weights: Optional[tf.Tensor] = None,
+) -> Tuple[tf.Tensor, tf.Tensor]:
+  """Gives empty clusters the farthest points; see `relocation.relocate`.
+
+  Args:
+    points: as in `allocate`.
+    allocated: what `allocate` returned.
+    cosine: as in `allocate`.
+    weights: likewise.
+
+  Returns:
+    `sums` and `totals` as in `Allocated`.
+  """
+  return _library().kmeans_estimator_relocate(
+      points=points,
+      index=allocated.index,
+      distance=allocated.distance,
+      sums=allocated.sums,
+      totals=allocated.totals,
+      weights=_optional(weights),
+      cosine=cosine,
+  )
+
+
+def kmeans_plus_plus(
+    points: tf.Tensor,
+    num_to_sample: Integer,
+    num_candidates: Integer,
+    seed: Integer,
+    stream: Integer = 0,
+    weights: Optional[tf.Tensor] = None,
+) -> tf.Tensor:
+  """Chooses rows by k-means++; see `kmeans_plus_plus.choose_rows`.
+
+  Args:
+    points: float32 or float64 `[n, d]`.
+    num_to_sample: m, at most n.
+    num_candidates: how many points are weighed for each row.
+    seed: of the random stream.
+    stream: which of the seed's streams.
+    weights: `[n]` of the points' dtype, or None: all 1.
+
+  Returns:
+    int64 `[m]`, distinct rows in the order in which they were drawn.
+  """
+  return _library().kmeans_estimator_kmeans_plus_plus(
+      points=points,
+      num_to_sample=_int64(num_to_sample),
+      num_candidates=_int64(num_candidates),
+      seed=_int64(seed),
+      stream=_int64(stream),
+      weights=_optional(weights),
+  )
+
+
+def kmc2(
+    points: tf.Tensor,
+    centers: tf.Tensor,
+    missing: Integer,
+    chain_length: int,
+    seed: Integer,
+    weights: Optional[tf.Tensor] = None,
+) -> tf.Tensor:
+  """Chooses rows by k-MC2, one for each slice; see `kmc2.kmc2`.
+
+  Args:
+    points: float32 or float64 `[n, d]`.
+    centers: `[selected, d]`, the centers chosen before.
+    missing: how many rows to choose at most.
+    chain_length: rows of a slice.
+    seed: of the random stream; the number of centers chosen before says which.
+    weights: `[n]` of the points' dtype, or None: all 1.
+
+  Returns:
+    int64 `[m]`, the rows; m is at most `missing`.
+  """
+  return _library().kmeans_estimator_kmc2(
+      points=points,
+      centers=centers,
+      missing=_int64(missing),
+      seed=_int64(seed),
+      chain_length=chain_length,
+      weights=_optional(weights),
+  )
+
+
+def kmc2_chain(distances: tf.Tensor, seed: Integer) -> tf.Tensor:
+  """Runs a chain of k-MC2; see `kmc2.kmc2_chain_initialization`.
+
+  Args:
+    distances: float32 or float64 `[n]`, n at least 1.
+    seed: of the random stream.
+
+  Returns:
+    int64 scalar, where the chain ends.
+  """
+  return _library().kmeans_estimator_kmc2_chain(
+      distances=distances, seed=_int64(seed)
+  )

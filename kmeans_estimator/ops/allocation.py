@@ -1,0 +1,345 @@
+# Copyright 2026 The kmeans_estimator Authors.
+# SPDX-License-Identifier: Apache-2.0
+"""Points to nearest centers to sums.
+
+On a CPU the ops of `native` do it in one pass. Everywhere else ops that every
+device has do it in blocks of rows, so that no more than a few blocks of the
+matrix of distances are held at a time.
+"""
+
+from typing import List, NamedTuple, Optional, Tuple
+
+import tensorflow as tf
+
+from kmeans_estimator.ops import distances
+from kmeans_estimator.ops import native
+from kmeans_estimator.ops import placement
+from kmeans_estimator.ops import replicas
+
+# Batches of more coordinates or distances than this are worked off in blocks;
+# benchmark case lloyd/50kx100.
+_MAX_AT_ONCE = 2**20
+# Coordinates or distances in a block, 8 MB of float32: larger blocks leave the
+# last level of cache; benchmark case lloyd/500kx100.
+_BLOCK_ELEMENTS = 2**21
+# More rows make a block no faster, fewer make it slow, whatever its width.
+_MAX_BLOCK_ROWS = 4096
+_MIN_BLOCK_ROWS = 64
+_PARALLEL_BLOCKS = 2
+# A GPU or TPU would be idle most of the time with these. Its blocks have 512 MB
+# of float32.
+_ACCELERATOR_BLOCK_ELEMENTS = 2**27
+_MAX_ACCELERATOR_BLOCK_ROWS = 2**20
+
+# Multiplications that are worth one more native node; benchmark cases lloyd/500x2
+# and lloyd/10kx20.
+_PART_WORK = 2**20
+# Nodes of a step, beyond which each must have _LARGE_PART_WORK.
+_MAX_PARTS = 16
+_LARGE_PART_WORK = 2**28
+# Nodes of a step at most, so that a graph stays small.
+_MAX_LARGE_PARTS = 64
+# Elements of the sums of all nodes, 32 MB of float64.
+_MAX_SUMS_OF_PARTS = 2**22
+# Rows that a batch is taken to have where its size is not known.
+_ASSUMED_ROWS = 4096
+
+
+class Allocation(NamedTuple):
+  """The nearest center of each point.
+
+  Attributes:
+    index: int64 `[n]`, the nearest center; the earliest one on a tie.
+    distance: `[n]` of the points' dtype, the distance to that center.
+  """
+
+  index: tf.Tensor
+  distance: tf.Tensor
+
+
+class Sums(NamedTuple):
+  """What a step adds up, by center.
+
+  Attributes:
+    values: float `[k, d]`, the sum of weight times point less the origin;
+      float64 if native ops made it.
+    totals: `[k]`, the sum of weights; int64 or float64.
+    origin: `[d]`, what the points were shifted by; None: by nothing.
+  """
+
+  values: tf.Tensor
+  totals: tf.Tensor
+  origin: Optional[tf.Tensor] = None
+
+  def mean(self) -> tf.Tensor:
+    """`[k, d]` in the dtype of the values; meaningless where a total is 0."""
+    totals = tf.cast(self.totals, self.values.dtype)
+    mean = tf.math.divide_no_nan(self.values, tf.expand_dims(totals, 1))
+    return mean if self.origin is None else self.origin + mean
+
+  def less(self, centers: tf.Tensor) -> tf.Tensor:
+    """`[k, d]`: the sum of weight times point less the point's center.
+
+    Args:
+      centers: float `[k, d]`.
+    """
+    centers = tf.cast(centers, self.values.dtype)
+    if self.origin is not None:
+      centers -= self.origin
+    totals = tf.cast(self.totals, self.values.dtype)
+    return self.values - tf.expand_dims(totals, 1) * centers
+
+
+def nearest(
+    points: tf.Tensor, centers: tf.Tensor, metric: str
+) -> Allocation:
+  """Finds the nearest center of each point, and the distance to it.
+
+  Args:
+    points: float `[n, d]`, of any length for the cosine metric too.
+    centers: as points, `[k, d]`; for the cosine metric with rows of unit length
+      or 0.
+    metric: `SQUARED_EUCLIDEAN_DISTANCE` or `COSINE_DISTANCE`.
+
+  Returns:
+    An `Allocation`. The distance of a row that holds NaN or Inf is not finite.
+  """
+  if _is_native(centers):
+    return Allocation(
+        *native.nearest(
+            points,
+            centers,
+            metric == distances.COSINE_DISTANCE,
+            _num_parts(points, centers),
+        )
+    )
+  prepared = distances.prepare(
+      centers, metric, distances.center_origin(centers)
+  )
+  allocation, _ = _in_blocks(points, None, prepared, with_sums=False)
+  return allocation
+
+
+def allocate(
+    shards: List[tf.Tensor],
+    centers: tf.Tensor,
+    metric: str,
+    weights: Optional[List[tf.Tensor]] = None,
+) -> Tuple[List[Allocation], Sums]:
+  """Allocates points to centers and adds them up by center.
+
+  Sums depend on the batch and on the allocation, and on nothing else: equal
+  allocations give equal bits, so that training comes to rest.
+
+  Args:
+    shards: the batch, a list of float `[n, d]`; of any length for the cosine
+      metric too, which adds up the points of unit length.
+    centers: as a shard, `[k, d]`; for the cosine metric with rows of unit length
+      or 0.
+    metric: `SQUARED_EUCLIDEAN_DISTANCE` or `COSINE_DISTANCE`.
+    weights: for each shard `[n]` of its dtype, not negative; None: all 1.
+
+  Returns:
+    An `Allocation` of each shard, and the `Sums` of this replica's batch. The
+    distance of a row that holds NaN or Inf is not finite.
+  """
+  weights = weights or [None] * len(shards)
+  if _is_native(centers):
+    allocated = [
+        native.allocate(
+            points,
+            centers,
+            metric == distances.COSINE_DISTANCE,
+            _num_parts(points, centers, with_sums=True),
+            shard_weights,
+        )
+        for points, shard_weights in zip(shards, weights)
+    ]
+    return (
+        [Allocation(shard.index, shard.distance) for shard in allocated],
+        Sums(
+            _add([shard.sums for shard in allocated]),
+            _add([shard.totals for shard in allocated]),
+        ),
+    )
+  origin = _origin(shards[0], metric)
+  prepared = distances.prepare(centers, metric, origin)
+  allocations, sums = zip(
+      *(
+          _in_blocks(points, shard_weights, prepared, with_sums=True)
+          for points, shard_weights in zip(shards, weights)
+      )
+  )
+  values, totals = zip(*sums)
+  return list(allocations), Sums(_add(values), _add(totals), origin)
+
+
+def _add(tensors):
+  return tensors[0] if len(tensors) == 1 else tf.add_n(tensors)
+
+
+def _origin(points, metric):
+  """`[d]`: what the points of all replicas are shifted by."""
+  origin = distances.batch_origin(points)
+  if replicas.number() > 1:
+    has_rows = tf.cast(tf.shape(points)[:1] > 0, origin.dtype)
+    origin, num_origins = replicas.sum_over_replicas(
+        [origin * has_rows, has_rows]
+    )
+    origin = tf.math.divide_no_nan(origin, num_origins)
+  if metric == distances.COSINE_DISTANCE:
+    origin = tf.squeeze(distances.l2_normalize(origin[tf.newaxis]), 0)
+  return origin
+
+
+def _is_native(centers):
+  return placement.is_for_cpu(centers) and native.is_available()
+
+
+def _num_parts(points, centers, with_sums=False):
+  """How many native nodes share the rows; it depends on static shapes alone."""
+  n = points.shape.as_list()[0]
+  k, d = centers.shape.as_list()
+  rows = _ASSUMED_ROWS if n is None else n
+  size = (k or 1) * (d or points.shape.as_list()[1] or 1)
+  parts = min(rows * size // _PART_WORK, _MAX_PARTS)
+  if parts == _MAX_PARTS:
+    parts = max(parts, min(rows * size // _LARGE_PART_WORK, _MAX_LARGE_PARTS))
+  if n is None:
+    # It may be a large batch of few columns.
+    parts = max(parts, 4)
+  if with_sums:
+    parts = min(parts, _MAX_SUMS_OF_PARTS // size)
+  return max(parts, 1)
+
+
+def _in_blocks(points, weights, prepared, with_sums):
+  """Returns an `Allocation` and a list: values and totals, if asked for."""
+  n = points.shape.as_list()[0]
+  k, d = prepared.factors.shape.as_list()
+  at_once, elements, max_rows = _MAX_AT_ONCE, _BLOCK_ELEMENTS, _MAX_BLOCK_ROWS
+  if placement.is_for_accelerator(prepared.origin):
+    at_once = elements = _ACCELERATOR_BLOCK_ELEMENTS
+    max_rows = _MAX_ACCELERATOR_BLOCK_ROWS
+  if (
+      k is None
+      or d is None
+      or (n is not None and n <= max(at_once // max(k, d), _MIN_BLOCK_ROWS))
+  ):
+    index, distance, sums = _block(points, weights, prepared, with_sums)
+  else:
+    if points.shape.as_list()[1] != d:
+      points = tf.ensure_shape(points, [n, d])
+    rows = max(elements // max(k, d), _MIN_BLOCK_ROWS)
+    index, distance, sums = _loop(
+        points, weights, prepared, with_sums, _block_rows(n, min(rows, max_rows))
+    )
+  return Allocation(index, tf.maximum(distance, 0)), sums
+
+
+def _block_rows(n, most):
+  """Rows of a block: of `n`, if that is known, a divisor where there is one."""
+  if n is not None:
+    for rows in range(most, most // 2, -1):
+      if n % rows == 0:
+        return rows
+  return most
+
+
+def _loop(points, weights, prepared, with_sums, rows):
+  """As `_block`, but block after block.
+
+  The blocks have one static size, so that XLA can compile the loop. Rows that
+  do not fill a block come last.
+  """
+  n, d = points.shape.as_list()
+  num_rows = tf.shape(points)[0] if n is None else n
+  num_blocks = num_rows // rows
+  # Slices of a vector are views; TensorFlow copies those of a matrix.
+  flat = tf.reshape(points, [-1])
+
+  def body(number, indices, distances_, sums):
+    begin = tf.cast(number, tf.int64) * rows
+    block = tf.reshape(tf.slice(flat, [begin * d], [rows * d]), [rows, d])
+    block_weights = (
+        None if weights is None else tf.slice(weights, [begin], [rows])
+    )
+    index, distance, block_sums = _block(
+        block, block_weights, prepared, with_sums
+    )
+    return (
+        number + 1,
+        indices.write(number, index),
+        distances_.write(number, distance),
+        _added(sums, block_sums),
+    )
+
+  _, indices, distances_, sums = tf.while_loop(
+      lambda number, *_: number < num_blocks,
+      body,
+      (
+          0,
+          tf.TensorArray(tf.int64, num_blocks, element_shape=[rows]),
+          tf.TensorArray(points.dtype, num_blocks, element_shape=[rows]),
+          _zero_sums(prepared, weights) if with_sums else [],
+      ),
+      parallel_iterations=_PARALLEL_BLOCKS,
+  )
+  index, distance = (tf.reshape(a.stack(), [-1]) for a in (indices, distances_))
+  if n is None or n % rows:
+    begin = num_blocks * rows
+    last_index, last_distance, last_sums = _block(
+        points[begin:],
+        None if weights is None else weights[begin:],
+        prepared,
+        with_sums,
+    )
+    index = tf.concat([index, last_index], axis=0)
+    distance = tf.concat([distance, last_distance], axis=0)
+    sums = _added(sums, last_sums)
+  index.set_shape([n])
+  distance.set_shape([n])
+  return index, distance, sums
+
+
+def _zero_sums(prepared, weights) -> List[tf.Tensor]:
+  counts_dtype = tf.int64 if weights is None else weights.dtype
+  return [
+      tf.zeros_like(prepared.factors),
+      tf.zeros(prepared.offsets.shape, counts_dtype),
+  ]
+
+
+def _added(sums, more):
+  return [total + part for total, part in zip(sums, more)]
+
+
+def _block(points, weights, prepared, with_sums):
+  """Index, distance, and a list: sums and totals, if they are wanted."""
+  is_cosine = prepared.metric == distances.COSINE_DISTANCE
+  units = distances.l2_normalize(points) if is_cosine else points
+  scores = prepared.scores(units)
+  index = scores.index()
+  distance = tf.reduce_min(scores.values, axis=1)
+  distance += distances.half_or_whole_square(scores.shifted, prepared.metric)
+  if is_cosine:
+    distance = tf.where(
+        distances.is_zero(points), tf.ones_like(distance), distance
+    )
+  if not with_sums:
+    return index, distance, []
+  k = prepared.factors.shape.as_list()[0]
+  k = tf.shape(prepared.factors)[0] if k is None else k
+  summands = scores.shifted
+  if weights is None:
+    weights = tf.ones_like(index)
+  else:
+    summands *= tf.expand_dims(weights, 1)
+  return (
+      index,
+      distance,
+      [
+          tf.math.unsorted_segment_sum(summands, index, k),
+          tf.math.unsorted_segment_sum(weights, index, k),
+      ],
+  )

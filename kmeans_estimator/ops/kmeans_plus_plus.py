@@ -1,0 +1,261 @@
+# Copyright 2026 The kmeans_estimator Authors.
+# SPDX-License-Identifier: Apache-2.0
+"""Initial centers by k-means++.
+
+D. Arthur and S. Vassilvitskii, "k-means++: The Advantages of Careful Seeding",
+2007. The first row is drawn uniformly, each further one in proportion to its
+mass: its squared distance to the nearest row chosen so far. For each row several
+candidates are drawn, of which the one that leaves the least total mass is taken.
+
+With weights, the mass is weight times squared distance, and the first row is
+drawn in proportion to its weight.
+"""
+
+import math
+from typing import NamedTuple, Optional, Union
+
+import numpy as np
+import tensorflow as tf
+
+from kmeans_estimator.ops import distances
+from kmeans_estimator.ops import native
+from kmeans_estimator.ops import philox
+from kmeans_estimator.ops import placement
+
+Integer = Union[int, tf.Tensor]
+
+# Points are shifted only if squares around 0 are so many times larger than
+# around the batch's origin. Nearer to 0 they are taken as they are, and rounded
+# as by TensorFlow's kernel.
+_FAR = 64.0
+
+
+def num_candidates(num_to_sample: Integer, num_retries: Integer) -> Integer:
+  """How many points are weighed for each center.
+
+  Args:
+    num_to_sample: m, the number of centers.
+    num_retries: candidates beside the first; negative: `2 + floor(ln m)`.
+  """
+  if isinstance(num_retries, int) and num_retries >= 0:
+    return 1 + num_retries
+  if isinstance(num_to_sample, int):
+    automatic = 2 + int(math.log(max(num_to_sample, 1)))
+  else:
+    automatic = 2 + tf.cast(
+        tf.math.log(tf.cast(tf.maximum(num_to_sample, 1), tf.float64)), tf.int32
+    )
+  if isinstance(num_retries, int):
+    return 1 + automatic
+  return 1 + tf.where(num_retries < 0, automatic, num_retries)
+
+
+def choose_rows(
+    points: tf.Tensor,
+    num_to_sample: Integer,
+    candidates: Integer,
+    seed: Integer,
+    stream: Integer = 0,
+    weights: Optional[tf.Tensor] = None,
+) -> tf.Tensor:
+  """Chooses distinct rows.
+
+  Args:
+    points: float `[n, d]`.
+    num_to_sample: m, integer scalar, at most n.
+    candidates: how many points are weighed for each row.
+    seed: integer scalar, of the random stream.
+    stream: integer scalar; streams of one seed draw differently.
+    weights: `[n]` of the points' dtype, of which m are positive; None: all 1.
+
+  Returns:
+    int64 `[m]`, in the order in which they were drawn.
+  """
+  if placement.is_for_cpu(points) and native.is_available():
+    return native.kmeans_plus_plus(
+        points, num_to_sample, candidates, seed, stream, weights
+    )
+  sampler = _Sampler(points, candidates, seed, stream, weights)
+  num_to_sample = tf.cast(num_to_sample, tf.int64)
+  return tf.while_loop(
+      lambda state: tf.squeeze(state.found) < num_to_sample,
+      lambda state: [sampler.next_round(state)],
+      [sampler.start(num_to_sample)],
+  )[0].chosen
+
+
+class _State(NamedTuple):
+  """What a round finds and leaves. Scalars are kept as `[1, 1]`.
+
+  Attributes:
+    found: int64 `[1, 1]`, how many rows are chosen.
+    position: int64 scalar, words of the random stream that were used.
+    draws_left: int64 `[1, 1]`, candidates of this row still to be drawn.
+    pick: int64 `[1, 1]`, the best of those drawn so far.
+    nearest: `[1, n]`, half the squared distance of each point to the nearest
+      chosen row and to `pick`; infinite before the first row.
+    chosen: int64 `[m]`, the rows chosen so far, then -1.
+  """
+
+  found: tf.Tensor
+  position: tf.Tensor
+  draws_left: tf.Tensor
+  pick: tf.Tensor
+  nearest: tf.Tensor
+  chosen: tf.Tensor
+
+
+class _Draw(NamedTuple):
+  """Candidates of a round.
+
+  Attributes:
+    row: int64 `[candidates, 1]`.
+    is_fresh: bool `[candidates, 1]`, whether the row was not chosen before.
+    position: as in `_State`, after the draws that count.
+    draws_left: as in `_State`, likewise.
+  """
+
+  row: tf.Tensor
+  is_fresh: tf.Tensor
+  position: tf.Tensor
+  draws_left: tf.Tensor
+
+
+class _Sampler:
+  """Draws, weighs and records candidates with ops that every device has."""
+
+  def __init__(self, points, candidates, seed, stream, weights):
+    n = tf.compat.dimension_value(points.shape[0])
+    self._num_points = tf.shape(points)[0] if n is None else n
+    self._candidates = candidates
+    self._seed = seed
+    self._stream = stream
+    self._weights = None if weights is None else weights[tf.newaxis]
+    self._points = points - _origin(points)
+    self._half_squares = 0.5 * tf.reduce_sum(
+        tf.square(self._points), axis=1, keepdims=True
+    )
+    self._all_draws = tf.reshape(tf.cast(candidates, tf.int64), [1, 1])
+
+  def start(self, num_to_sample) -> _State:
+    none = tf.constant([[-1]], tf.int64)
+    return _State(
+        found=tf.constant([[0]], tf.int64),
+        position=tf.constant(0, tf.int64),
+        draws_left=self._all_draws,
+        pick=none,
+        nearest=tf.fill(
+            [1, self._num_points], tf.constant(np.inf, self._points.dtype)
+        ),
+        chosen=tf.fill([num_to_sample], none[0, 0]),
+    )
+
+  def next_round(self, state: _State) -> _State:
+    """Draws candidates once; mostly that chooses a row.
+
+    It does not if a candidate was chosen before. Then draws are made up for in
+    the next round. Such candidates occur only when all masses are 0, where no
+    later candidate is better than the first fresh one; they advance the stream.
+    """
+    draw = self._draw(state)
+    pick, nearest = self._weigh(state, draw)
+    return self._record(state, draw, pick, nearest)
+
+  def _draw(self, state) -> _Draw:
+    words = philox.words(
+        2 * self._candidates, self._seed, self._stream, state.position
+    )
+    mass = state.nearest
+    if self._weights is not None:
+      mass = tf.math.multiply_no_nan(mass, self._weights)
+    by_mass, is_positive = self._by_mass(mass, words[: self._candidates])
+    # Before the first choice masses are infinite, after all points lie on
+    # chosen rows they are 0.
+    row = tf.where(is_positive, by_mass, self._by_weight(words))
+    row = tf.reshape(row, [self._candidates, 1])
+    row = tf.minimum(row, tf.cast(self._num_points - 1, tf.int64))
+
+    is_fresh = tf.reduce_all(
+        tf.not_equal(row, state.chosen), axis=1, keepdims=True
+    )
+    fresh = tf.cast(is_fresh, tf.int64)
+    # Draws after the last one that is needed stay in the stream.
+    counts = tf.cast(
+        tf.cumsum(fresh, exclusive=True) < state.draws_left, tf.int64
+    )
+    words_per_draw = 2 - tf.cast(is_positive, tf.int64)
+    return _Draw(
+        row=tf.where(
+            tf.equal(state.draws_left, self._all_draws), row, state.pick
+        ),
+        is_fresh=is_fresh,
+        position=state.position + tf.reduce_sum(counts * words_per_draw),
+        draws_left=state.draws_left - tf.reduce_sum(counts * fresh),
+    )
+
+  def _by_mass(self, mass, words):
+    """Rows in proportion to mass; and whether there is any, and finite."""
+    running = tf.cumsum(mass, axis=1)
+    total = running[:, -1:]
+    rows = tf.raw_ops.UpperBound(
+        sorted_inputs=running,
+        values=total * philox.unit_floats(words, total.dtype),
+        out_type=tf.int64,
+    )
+    return rows, tf.math.is_finite(tf.math.log(total))
+
+  def _by_weight(self, words):
+    if self._weights is None:
+      return philox.integers_below(words, self._num_points)
+    return philox.weighted_integers(words, self._weights[0])
+
+  def _weigh(self, state, draw):
+    """The best candidate, and `nearest` if it is chosen too."""
+    drawn = tf.gather_nd(self._points, draw.row)
+    products = tf.matmul(drawn, self._points, transpose_b=True)
+    half_distances = (
+        tf.transpose(self._half_squares) - products
+    ) + tf.gather_nd(self._half_squares, draw.row)
+    closer = tf.minimum(half_distances, state.nearest)
+    masses = closer if self._weights is None else closer * self._weights
+    masses = tf.reduce_sum(masses, axis=1, keepdims=True)
+    best = tf.argmin(
+        tf.where(draw.is_fresh, masses, tf.constant(np.inf, masses.dtype))
+    )
+    pick = tf.gather(draw.row, best)
+    nearest = tf.tensor_scatter_nd_update(
+        tf.maximum(tf.gather(closer, best), 0),
+        tf.concat([tf.zeros_like(pick), pick], axis=1),
+        tf.zeros([1], closer.dtype),
+    )
+    return pick, nearest
+
+  def _record(self, state, draw, pick, nearest) -> _State:
+    is_settled = tf.equal(draw.draws_left, 0)
+    return _State(
+        found=state.found + tf.cast(is_settled, tf.int64),
+        position=draw.position,
+        draws_left=tf.where(is_settled, self._all_draws, draw.draws_left),
+        pick=pick,
+        nearest=nearest,
+        chosen=tf.tensor_scatter_nd_update(
+            state.chosen,
+            state.found,
+            tf.reshape(tf.where(is_settled, pick, -1), [1]),
+        ),
+    )
+
+
+def _origin(points):
+  """`[d]`: the batch's origin, or 0 if that is about as near to the points."""
+  origin = distances.batch_origin(points)
+  rows = distances.sample(points)
+  around_0 = distances.median(
+      tf.reduce_sum(tf.square(rows), axis=1)[tf.newaxis]
+  )
+  around_origin = distances.median(
+      tf.reduce_sum(tf.math.squared_difference(rows, origin), axis=1)[
+          tf.newaxis
+      ]
+  )
+  return origin * tf.cast(around_0 > _FAR * around_origin, points.dtype)

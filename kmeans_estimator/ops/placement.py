@@ -1,0 +1,66 @@
+# Copyright 2026 The kmeans_estimator Authors.
+# SPDX-License-Identifier: Apache-2.0
+"""Which device the ops of a graph will run on, as far as that can be known.
+
+TensorFlow decides it when a graph runs. While a graph is built, private
+attributes of its ops say whether XLA or a TPU will compile them.
+"""
+
+import contextlib
+import threading
+from typing import Iterator
+
+import tensorflow as tf
+
+
+class _Portable:
+  """How many callers want portable ops now."""
+
+  lock = threading.Lock()
+  callers = 0
+
+
+@contextlib.contextmanager
+def portable_ops() -> Iterator[None]:
+  """Keeps graphs that are built inside free of ops that only CPUs have.
+
+  Graphs that leave the process need it: another process may not know the ops.
+  It holds for all threads, as strategies build graphs in threads of their own.
+  """
+  with _Portable.lock:
+    _Portable.callers += 1
+  try:
+    yield
+  finally:
+    with _Portable.lock:
+      _Portable.callers -= 1
+
+
+def is_for_cpu(tensor: tf.Tensor) -> bool:
+  """Whether ops created in this tensor's context are certain to run on a CPU.
+
+  They are not in functions, which are built before anyone knows where they
+  will be called; nor where a GPU or TPU might take them, or XLA compile them.
+
+  Args:
+    tensor: a tensor that was created in the context.
+  """
+  if _Portable.callers or is_for_accelerator(tensor):
+    return False
+  if tf.executing_eagerly():
+    return True
+  return not tensor.graph.building_function and not any(
+      name.startswith('_Xla') for name in tensor.op.node_def.attr
+  )
+
+
+def is_for_accelerator(tensor: tf.Tensor) -> bool:
+  """Whether a GPU or TPU might run ops created in this tensor's context."""
+  if any(tf.config.list_physical_devices(kind) for kind in ('GPU', 'TPU')):
+    return True
+  device = tf.DeviceSpec.from_string(tensor.device).device_type
+  if device not in (None, 'CPU'):
+    return True
+  return not tf.executing_eagerly() and any(
+      name.startswith('_tpu') for name in tensor.op.node_def.attr
+  )

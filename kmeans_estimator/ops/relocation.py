@@ -1,0 +1,189 @@
+# Copyright 2026 The kmeans_estimator Authors.
+# SPDX-License-Identifier: Apache-2.0
+"""What becomes of empty clusters in full-batch training.
+
+The mean of no points is no center. As in scikit-learn, an empty cluster takes
+over the point that is farthest from its center, the next empty one the next
+farthest, and so on. Each point leaves the cluster that it came from. Points at
+distance 0 stay where they are.
+"""
+
+from typing import List, NamedTuple, Optional
+
+import tensorflow as tf
+
+from kmeans_estimator.ops import allocation as allocation_lib
+from kmeans_estimator.ops import distances
+from kmeans_estimator.ops import native
+from kmeans_estimator.ops import placement
+from kmeans_estimator.ops import replicas
+
+
+class Shard(NamedTuple):
+  """A part of a batch, as it was allocated.
+
+  Attributes:
+    points: float `[n, d]`, as given.
+    allocation: of these points.
+    weights: `[n]` of the points' dtype; None: all 1.
+  """
+
+  points: tf.Tensor
+  allocation: allocation_lib.Allocation
+  weights: Optional[tf.Tensor] = None
+
+
+def relocate(
+    shards: List[Shard],
+    centers: tf.Tensor,
+    sums: allocation_lib.Sums,
+    metric: str,
+) -> allocation_lib.Sums:
+  """Gives every empty cluster a point, as far as there are points.
+
+  Args:
+    shards: the batch; under a strategy that of this replica.
+    centers: float `[k, d]`, what the points were allocated to.
+    sums: of the batch, over all replicas.
+    metric: `SQUARED_EUCLIDEAN_DISTANCE` or `COSINE_DISTANCE`.
+
+  Returns:
+    The sums after relocation; those given, bit for bit, if no cluster is empty.
+  """
+  num_replicas = replicas.number()
+  if (
+      len(shards) == 1
+      and num_replicas == 1
+      and sums.origin is None
+      and placement.is_for_cpu(centers)
+      and native.is_available()
+  ):
+    [shard] = shards
+    values, totals = native.relocate(
+        shard.points,
+        native.Allocated(*shard.allocation, sums.values, sums.totals),
+        metric == distances.COSINE_DISTANCE,
+        shard.weights,
+    )
+    return sums._replace(values=values, totals=totals)
+
+  is_empty = tf.equal(sums.totals, 0)
+  num_empty = tf.reduce_sum(tf.cast(is_empty, tf.int32))
+
+  def move(limit):
+    farthest = _farthest(shards, centers, metric, limit)
+    if num_replicas > 1:
+      farthest = _of_all_replicas(farthest, limit)
+    return _moved(farthest, is_empty, num_empty, sums)
+
+  if num_replicas > 1 and not replicas.are_on_tpu():
+    # Replicas exchange points at the same place of their graphs, and not in a
+    # branch. Almost always there is nothing to exchange but one row of padding.
+    values, totals = move(tf.maximum(num_empty, 1))
+  else:
+    values, totals = tf.cond(
+        num_empty > 0,
+        # For XLA a number that does not depend on the allocation.
+        lambda: move(tf.shape(centers)[0]),
+        lambda: (sums.values, sums.totals),
+    )
+  return sums._replace(values=values, totals=totals)
+
+
+class _Farthest(NamedTuple):
+  """Points by distance to their centers, the farthest first.
+
+  Attributes:
+    distance: `[m]`; 0: no point.
+    weight: `[m]`.
+    cluster: int64 `[m]`, where the point was allocated to.
+    point: `[m, d]`; for the cosine metric of unit length.
+  """
+
+  distance: tf.Tensor
+  weight: tf.Tensor
+  cluster: tf.Tensor
+  point: tf.Tensor
+
+
+def _farthest(shards, centers, metric, limit):
+  """The `limit` farthest points of some shards, padded with points at 0."""
+  distance, index = (
+      _concat([shard.allocation[i] for shard in shards])
+      for i in (shards[0].allocation._fields.index('distance'),
+                shards[0].allocation._fields.index('index'))
+  )
+  points = _concat([shard.points for shard in shards])
+  if shards[0].weights is None:
+    weights = tf.ones_like(distance)
+  else:
+    weights = _concat([shard.weights for shard in shards])
+    distance = tf.where(weights > 0, distance, tf.zeros_like(distance))
+  rows = tf.math.top_k(distance, tf.minimum(limit, tf.shape(distance)[0])).indices
+  point = tf.gather(points, rows)
+  if metric == distances.COSINE_DISTANCE:
+    point = distances.l2_normalize(point)
+  weight, cluster = tf.gather(weights, rows), tf.gather(index, rows)
+  # The distances of an expanded square are seldom exactly 0.
+  exact = tf.reduce_sum(
+      tf.math.squared_difference(point, tf.gather(centers, cluster)), axis=1
+  )
+  exact = tf.where(weight > 0, exact, tf.zeros_like(exact))
+  padding = limit - tf.shape(rows)[0]
+  return _first(
+      _Farthest(
+          *(
+              tf.pad(x, [[0, padding]] + [[0, 0]] * (x.shape.rank - 1))
+              for x in (exact, weight, cluster, point)
+          )
+      ),
+      limit,
+  )
+
+
+def _concat(tensors):
+  return tensors[0] if len(tensors) == 1 else tf.concat(tensors, 0)
+
+
+def _first(farthest, limit):
+  """The farthest `limit` of some points, in order."""
+  order = tf.math.top_k(farthest.distance, limit).indices
+  return _Farthest(*(tf.gather(x, order) for x in farthest))
+
+
+def _of_all_replicas(farthest, limit):
+  dtype = farthest.point.dtype
+  columns = [farthest.distance, farthest.weight, tf.cast(farthest.cluster, dtype)]
+  rows = replicas.gather_rows(
+      tf.concat([tf.stack(columns, 1), farthest.point], 1)
+  )
+  return _first(
+      _Farthest(
+          rows[:, 0], rows[:, 1], tf.cast(rows[:, 2], tf.int64), rows[:, 3:]
+      ),
+      limit,
+  )
+
+
+def _moved(farthest, is_empty, num_empty, sums):
+  """Values and totals once the farthest points are in the empty clusters."""
+  k = tf.shape(is_empty)[0]
+  slots = tf.shape(farthest.distance)[0]
+  empty = tf.math.top_k(tf.cast(is_empty, tf.int32), k).indices[:slots]
+  is_taken = (tf.range(slots) < num_empty) & (farthest.distance > 0)
+  weight = tf.where(is_taken, farthest.weight, tf.zeros_like(farthest.weight))
+  point = farthest.point
+  if sums.origin is not None:
+    point -= sums.origin
+  to_and_from = tf.concat([tf.cast(empty, tf.int64), farthest.cluster], 0)
+
+  def added(values, change):
+    change = tf.cast(change, values.dtype)
+    return values + tf.math.unsorted_segment_sum(
+        tf.concat([change, -change], 0), to_and_from, k
+    )
+
+  return (
+      added(sums.values, tf.expand_dims(weight, 1) * point),
+      added(sums.totals, weight),
+  )

@@ -1,0 +1,193 @@
+# Copyright 2026 The kmeans_estimator Authors.
+# SPDX-License-Identifier: Apache-2.0
+"""What happens around the graphs of an Estimator: sessions, input.
+
+tensorflow-estimator lets the class of an Estimator override none of its
+methods, as they were not made to be combined. The class here stands between the
+two, and keeps what each method promises.
+"""
+
+import re
+from typing import Any, Callable, Iterator, List, Optional
+import weakref
+
+import tensorflow as tf
+
+from kmeans_estimator import estimator as estimator_lib
+
+# Ops by which an input without tf.data gives another batch each time, or ends:
+# readers, queues, `limit_epochs`, and what Python computes or a hook feeds.
+_STREAM = re.compile(
+    'Iterator|Reader|Dequeue|Unstage|RecordInput|CountUpTo|PyFunc|'
+    'Placeholder(V2)?$'
+)
+
+
+class Estimator(estimator_lib.Estimator):
+  """An Estimator that predicts without holding TensorFlow's default graph.
+
+  It also ends after one batch where the input is one tensor.
+  """
+
+  def evaluate(
+      self,
+      input_fn: Callable[..., Any],
+      steps: Optional[int] = None,
+      hooks: Optional[List[Any]] = None,
+      checkpoint_path: Optional[str] = None,
+      name: Optional[str] = None,
+  ) -> Any:
+    """Takes the mean of every metric over the batches of an input.
+
+    Args:
+      input_fn: gives the points: a Dataset, or a tensor, which is one batch.
+      steps: how many batches to take; a tensor is taken as often. None: until
+        the input ends.
+      hooks: `SessionRunHook`s for the evaluating session.
+      checkpoint_path: the checkpoint to evaluate. None: the latest.
+      name: tells evaluations of one model apart.
+
+    Returns:
+      The metrics by name, with `loss` and `global_step`.
+
+    Raises:
+      ValueError: the model has not been trained, or `steps` is not allowed.
+    """
+    hooks = list(hooks or [])
+    if steps is None:
+      hooks.append(_OneBatchHook())
+    return super().evaluate(input_fn, steps, hooks, checkpoint_path, name)
+
+  def predict(
+      self,
+      input_fn: Callable[..., Any],
+      predict_keys: Optional[List[str]] = None,
+      hooks: Optional[List[Any]] = None,
+      checkpoint_path: Optional[str] = None,
+      yield_single_examples: bool = True,
+  ) -> Iterator[Any]:
+    """Predicts for points until the input ends.
+
+    Between two results TensorFlow is as if no prediction were open: other
+    predictions, eager ops and Keras may run. Closing or dropping the generator
+    closes its session.
+
+    Args:
+      input_fn: gives the points: a Dataset, or a tensor, which is one batch.
+      predict_keys: which predictions to give. None: all of them.
+      hooks: `SessionRunHook`s for the predicting session.
+      checkpoint_path: the checkpoint to predict with. None: the latest.
+      yield_single_examples: whether to give the predictions of one point at a
+        time, or those of a whole batch.
+
+    Yields:
+      A dict of predictions by key.
+
+    Raises:
+      ValueError: the model has not been trained, or there is nothing by
+        `predict_keys`.
+    """
+    hooks = list(hooks or [])
+    for hook in hooks:
+      if not isinstance(hook, tf.compat.v1.train.SessionRunHook):
+        raise TypeError(f'hooks must be SessionRunHooks, got {hook!r}.')
+    graph = tf.Graph()
+    with graph.as_default():
+      predictions, session = self._predictions_and_session(
+          input_fn, predict_keys, hooks, checkpoint_path
+      )
+    with _GraphSession(graph, session) as session:
+      while not session.should_stop():
+        batch = session.run(predictions)
+        if not yield_single_examples:
+          yield batch
+          continue
+        for i in range(self._extract_batch_length(batch)):
+          yield {key: value[i] for key, value in batch.items()}
+
+  def _predictions_and_session(
+      self, input_fn, predict_keys, hooks, checkpoint_path
+  ):
+    tf.compat.v1.set_random_seed(self._config.tf_random_seed)
+    self._create_and_assert_global_step(tf.compat.v1.get_default_graph())
+    mode = estimator_lib.ModeKeys.PREDICT
+    # Labels may be there. They are ignored.
+    features, _, input_hooks = self._get_features_and_labels_from_input_fn(
+        input_fn, mode
+    )
+    spec = self._call_model_fn(features, None, mode, self.config)
+    predictions = self._extract_keys(spec.predictions, predict_keys)
+    session = tf.compat.v1.train.MonitoredSession(
+        tf.compat.v1.train.ChiefSessionCreator(
+            spec.scaffold,
+            master=self._config.master,
+            config=self._session_config,
+            checkpoint_filename_with_path=(
+                checkpoint_path or self.latest_checkpoint()
+            ),
+        ),
+        hooks=[
+            *input_hooks,
+            *hooks,
+            *spec.prediction_hooks,
+            _OneBatchHook(),
+        ],
+    )
+    return predictions, session
+
+
+class _GraphSession:
+  """A session whose graph is the default one while it works, and only then."""
+
+  def __init__(
+      self, graph: tf.Graph, session: tf.compat.v1.train.MonitoredSession
+  ):
+    """Takes over a session.
+
+    Args:
+      graph: the graph of the session.
+      session: the session. Leaving this object's context closes it.
+    """
+    self._graph = graph
+    self._session = session
+    # A generator may live until the interpreter takes modules apart. By then a
+    # session cannot be closed any more.
+    self._at_exit = weakref.finalize(self, _close, graph, session)
+
+  def should_stop(self) -> bool:
+    return self._session.should_stop()
+
+  def run(self, fetches: Any) -> Any:
+    with self._graph.as_default():
+      return self._session.run(fetches)
+
+  def __enter__(self) -> '_GraphSession':
+    return self
+
+  def __exit__(self, *error):
+    if self._at_exit.detach() is None:
+      return False  # The interpreter's end has closed the session.
+    # The end of the input is no error.
+    with self._graph.as_default():
+      return self._session.__exit__(*error)
+
+
+def _close(graph, session):
+  """Closes a session that was in use, without telling its hooks of an end."""
+  with graph.as_default():
+    session.__exit__(GeneratorExit, None, None)
+
+
+class _OneBatchHook(tf.compat.v1.train.SessionRunHook):
+  """Ends after one batch, if the input would be that batch for ever."""
+
+  def begin(self):
+    graph = tf.compat.v1.get_default_graph()
+    self._is_stream = any(
+        _STREAM.search(op.type) for op in graph.get_operations()
+    )
+
+  def after_run(self, run_context, run_values):
+    del run_values
+    if not self._is_stream:
+      run_context.request_stop()

@@ -1,18 +1,20 @@
 # Copyright 2026 The kmeans_estimator Authors.
 # SPDX-License-Identifier: Apache-2.0
-"""What happens around the graphs of an Estimator: sessions, input.
+"""What happens around the graphs of an Estimator: sessions, files, input.
 
 tensorflow-estimator lets the class of an Estimator override none of its
 methods, as they were not made to be combined. The class here stands between the
 two, and keeps what each method promises.
 """
 
+import contextlib
 import re
 from typing import Any, Callable, Iterator, List, Optional
 import weakref
 
 import tensorflow as tf
 
+from kmeans_estimator import _checkpoints
 from kmeans_estimator import estimator as estimator_lib
 
 # Ops by which an input without tf.data gives another batch each time, or ends:
@@ -26,8 +28,40 @@ _STREAM = re.compile(
 class Estimator(estimator_lib.Estimator):
   """An Estimator that predicts without holding TensorFlow's default graph.
 
-  It also ends after one batch where the input is one tensor.
+  It also ends after one batch where the input is one tensor, and refuses
+  damaged checkpoints by name.
   """
+
+  def train(
+      self,
+      input_fn: Callable[..., Any],
+      hooks: Optional[List[Any]] = None,
+      steps: Optional[int] = None,
+      max_steps: Optional[int] = None,
+      saving_listeners: Optional[List[Any]] = None,
+  ) -> 'Estimator':
+    """Trains from the latest checkpoint on, or a new model if there is none.
+
+    Args:
+      input_fn: gives the points: a Dataset, or a tensor, which is the same
+        batch in every step.
+      hooks: `SessionRunHook`s for the training session.
+      steps: how many steps to make. None, with `max_steps` None too: until the
+        input ends.
+      max_steps: the `global_step` to end at. Not together with `steps`.
+      saving_listeners: `CheckpointSaverListener`s.
+
+    Returns:
+      The Estimator.
+
+    Raises:
+      ValueError: `steps` or `max_steps` is not allowed.
+      tf.errors.DataLossError: the latest checkpoint is damaged, or it cannot be
+        known which one is the latest.
+    """
+    if self._config.is_chief:
+      _checkpoints.check_latest(self._model_dir)
+    return super().train(input_fn, hooks, steps, max_steps, saving_listeners)
 
   def evaluate(
       self,
@@ -52,7 +86,9 @@ class Estimator(estimator_lib.Estimator):
 
     Raises:
       ValueError: the model has not been trained, or `steps` is not allowed.
+      tf.errors.DataLossError: the checkpoint is damaged.
     """
+    self._check_latest_unless(checkpoint_path)
     hooks = list(hooks or [])
     if steps is None:
       hooks.append(_OneBatchHook())
@@ -86,11 +122,13 @@ class Estimator(estimator_lib.Estimator):
     Raises:
       ValueError: the model has not been trained, or there is nothing by
         `predict_keys`.
+      tf.errors.DataLossError: the checkpoint is damaged.
     """
     hooks = list(hooks or [])
     for hook in hooks:
       if not isinstance(hook, tf.compat.v1.train.SessionRunHook):
         raise TypeError(f'hooks must be SessionRunHooks, got {hook!r}.')
+    self._check_latest_unless(checkpoint_path)
     graph = tf.Graph()
     with graph.as_default():
       predictions, session = self._predictions_and_session(
@@ -134,6 +172,65 @@ class Estimator(estimator_lib.Estimator):
         ],
     )
     return predictions, session
+
+  def get_variable_value(self, name: str) -> Any:
+    """Reads a variable of the latest checkpoint.
+
+    Args:
+      name: of the variable.
+
+    Returns:
+      Its value, a NumPy array.
+
+    Raises:
+      ValueError: the model has not been trained.
+      tf.errors.DataLossError: the checkpoint is damaged.
+    """
+    with self._explained_latest():
+      return super().get_variable_value(name)
+
+  def get_variable_names(self) -> List[str]:
+    """Lists the variables of the latest checkpoint.
+
+    Returns:
+      Their names.
+
+    Raises:
+      ValueError: the model has not been trained.
+      tf.errors.DataLossError: the checkpoint is damaged.
+    """
+    with self._explained_latest():
+      return super().get_variable_names()
+
+  @contextlib.contextmanager
+  def _explained_latest(self):
+    _checkpoints.check_latest(self._model_dir)
+    with _checkpoints.explained(self.latest_checkpoint() or ''):
+      yield
+
+  def _export_all_saved_models(
+      self,
+      export_dir_base,
+      input_receiver_fn_map,
+      assets_extra=None,
+      as_text=False,
+      checkpoint_path=None,
+      strip_default_attrs=True,
+  ):
+    """What each of Estimator's methods that export calls."""
+    self._check_latest_unless(checkpoint_path)
+    return super()._export_all_saved_models(
+        export_dir_base,
+        input_receiver_fn_map,
+        assets_extra,
+        as_text,
+        checkpoint_path,
+        strip_default_attrs,
+    )
+
+  def _check_latest_unless(self, checkpoint_path):
+    if not checkpoint_path:
+      _checkpoints.check_latest(self._model_dir)
 
 
 class _GraphSession:

@@ -9,12 +9,14 @@ two, and keeps what each method promises.
 
 import contextlib
 import re
+import tempfile
 from typing import Any, Callable, Iterator, List, Optional
 import weakref
 
 import tensorflow as tf
 
 from kmeans_estimator import _checkpoints
+from kmeans_estimator import _event_files
 from kmeans_estimator import estimator as estimator_lib
 
 # Ops by which an input without tf.data gives another batch each time, or ends:
@@ -28,9 +30,19 @@ _STREAM = re.compile(
 class Estimator(estimator_lib.Estimator):
   """An Estimator that predicts without holding TensorFlow's default graph.
 
-  It also ends after one batch where the input is one tensor, and refuses
-  damaged checkpoints by name.
+  It also ends after one batch where the input is one tensor, closes its event
+  files when it goes, and refuses damaged checkpoints by name.
   """
+
+  def __init__(self, *args: Any, **kwargs: Any):
+    """Creates the Estimator.
+
+    Args:
+      *args: as for `estimator.Estimator`.
+      **kwargs: likewise.
+    """
+    super().__init__(*args, **kwargs)
+    self._event_files = _event_files.of(self._model_dir)
 
   def train(
       self,
@@ -61,6 +73,7 @@ class Estimator(estimator_lib.Estimator):
     """
     if self._config.is_chief:
       _checkpoints.check_latest(self._model_dir)
+    self._event_files.will_open(self._model_dir)
     return super().train(input_fn, hooks, steps, max_steps, saving_listeners)
 
   def evaluate(
@@ -72,6 +85,8 @@ class Estimator(estimator_lib.Estimator):
       name: Optional[str] = None,
   ) -> Any:
     """Takes the mean of every metric over the batches of an input.
+
+    If the results cannot be written to `eval_dir(name)`, a warning says so.
 
     Args:
       input_fn: gives the points: a Dataset, or a tensor, which is one batch.
@@ -89,6 +104,7 @@ class Estimator(estimator_lib.Estimator):
       tf.errors.DataLossError: the checkpoint is damaged.
     """
     self._check_latest_unless(checkpoint_path)
+    self._event_files.will_open(self.eval_dir(name))
     hooks = list(hooks or [])
     if steps is None:
       hooks.append(_OneBatchHook())
@@ -231,6 +247,45 @@ class Estimator(estimator_lib.Estimator):
   def _check_latest_unless(self, checkpoint_path):
     if not checkpoint_path:
       _checkpoints.check_latest(self._model_dir)
+
+  def _evaluate_run(
+      self,
+      checkpoint_path,
+      scaffold,
+      update_op,
+      eval_dict,
+      all_hooks,
+      output_dir,
+  ):
+    """Evaluates, and writes the results where they can be written."""
+    with contextlib.ExitStack() as until_written:
+      try:
+        tf.io.gfile.makedirs(output_dir)
+      except tf.errors.OpError as error:
+        tf.compat.v1.logging.warning(
+            'The results of this evaluation are not written to %s: %s',
+            output_dir,
+            error.message,
+        )
+        output_dir = until_written.enter_context(_discarded_folder())
+      return super()._evaluate_run(
+          checkpoint_path,
+          scaffold,
+          update_op,
+          eval_dict,
+          all_hooks,
+          output_dir,
+      )
+
+
+@contextlib.contextmanager
+def _discarded_folder():
+  """A folder for event files that nobody is to read."""
+  with tempfile.TemporaryDirectory() as folder:
+    event_files = _event_files.of(folder)
+    event_files.will_open(folder)
+    yield folder
+    del event_files  # Closes them, before the folder goes.
 
 
 class _GraphSession:

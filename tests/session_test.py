@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Tests for kmeans_estimator._session: what calls of an Estimator leave."""
 
+import contextlib
 import gc
 import itertools
 import os
@@ -423,6 +424,64 @@ class TensorAsInputTest(tf.test.TestCase, parameterized.TestCase):
       return tf.compat.v1.placeholder(tf.float32, [None, 2], 'fed')
 
     self.assertLen(list(self.kmeans.predict(input_fn, hooks=[Feed()])), 60)
+
+
+class UnwritableFolderTest(tf.test.TestCase, parameterized.TestCase):
+
+  @contextlib.contextmanager
+  def _as_nobody(self):
+    """Takes the right to write anywhere from a process that is root."""
+    if os.geteuid():
+      yield
+      return
+    os.seteuid(65534)
+    try:
+      yield
+    finally:
+      os.seteuid(0)
+
+  def _trained(self):
+    folder = testing.temporary_folder(self)
+    os.chmod(folder, 0o755)
+    model_dir = os.path.join(folder, 'model')
+    return _kmeans(model_dir=model_dir).train(_BATCHES, steps=1)
+
+  @parameterized.parameters(None, 'other')
+  def test_score_where_results_cannot_be_written(self, name):
+    kmeans = self._trained()
+    expected = kmeans.score(_BATCHES)
+    tf.compat.v1.summary.FileWriterCache.clear()
+    blocked = kmeans.eval_dir(name)
+    if tf.io.gfile.exists(blocked):
+      tf.io.gfile.rmtree(blocked)
+    with open(blocked, 'w'):
+      pass
+    with self.assertLogs('tensorflow', 'WARNING') as logs:
+      result = kmeans.evaluate(_BATCHES, steps=1, name=name)
+    self.assertEqual(result['score'], expected)
+    self.assertRegex(
+        ''.join(logs.output), f'results .* are not written to {blocked}: '
+    )
+
+  @parameterized.parameters(True, False)
+  def test_score_in_a_read_only_folder(self, has_eval_folder):
+    kmeans = self._trained()
+    expected = kmeans.score(_BATCHES)
+    list(kmeans.predict(_BATCHES))
+    tf.compat.v1.summary.FileWriterCache.clear()
+    eval_dir = kmeans.eval_dir()
+    if has_eval_folder:
+      os.chmod(eval_dir, 0o555)
+    else:
+      tf.io.gfile.rmtree(eval_dir)
+    os.chmod(kmeans.model_dir, 0o555)
+    try:
+      with self._as_nobody():
+        self.assertEqual(kmeans.score(_BATCHES), expected)
+        self.assertLen(list(kmeans.predict(_BATCHES)), 60)
+        self.assertEqual(kmeans.cluster_centers().shape, (3, 2))
+    finally:
+      os.chmod(kmeans.model_dir, 0o755)
 
 
 if __name__ == '__main__':

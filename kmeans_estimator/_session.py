@@ -248,6 +248,14 @@ class Estimator(estimator_lib.Estimator):
     if not checkpoint_path:
       _checkpoints.check_latest(self._model_dir)
 
+  def _evaluate_build_graph(self, *args, **kwargs):
+    """Builds the graph; `loss` is `score`, which float32 need not hold."""
+    scaffold, update_op, eval_dict, all_hooks = super()._evaluate_build_graph(
+        *args, **kwargs
+    )
+    eval_dict['loss'] = eval_dict['score']
+    return scaffold, update_op, eval_dict, all_hooks
+
   def _evaluate_run(
       self,
       checkpoint_path,

@@ -426,6 +426,44 @@ class TensorAsInputTest(tf.test.TestCase, parameterized.TestCase):
     self.assertLen(list(self.kmeans.predict(input_fn, hooks=[Feed()])), 60)
 
 
+class PrecisionTest(tf.test.TestCase, parameterized.TestCase):
+
+  @parameterized.parameters(1e25, 1.0, 1e-30)
+  def test_float64_is_evaluated_in_float64(self, scale):
+    points = np.float64(_POINTS) * scale
+    kmeans = kmeans_estimator.KMeans(
+        3,
+        initial_clusters=points[:3],
+        use_mini_batch=False,
+        config=testing.run_config(),
+    )
+    every_point = inputs.array_input_fn(points)
+    kmeans.train(every_point, steps=2)
+    distances = np.array(list(kmeans.transform(every_point)))
+    expected = np.square(distances.min(axis=1)).sum()
+    self.assertTrue(0 < expected < np.inf)
+    score = kmeans.score(every_point)
+    self.assertEqual(score.dtype, np.float64)
+    np.testing.assert_allclose(score, expected, 1e-12)
+    result = kmeans.evaluate(inputs.array_input_fn(points, batch_size=20))
+    for key in ('score', 'loss'):
+      self.assertEqual(result[key].dtype, np.float64)
+      np.testing.assert_allclose(result[key], expected / 3, 1e-12)
+
+  def test_float32_stays_float32(self):
+    kmeans = _kmeans().train(_BATCHES, steps=1)
+    result = kmeans.evaluate(_BATCHES)
+    self.assertEqual(result['score'].dtype, np.float32)
+    self.assertEqual(result['loss'].dtype, np.float32)
+
+  def test_no_batch(self):
+    kmeans = _kmeans().train(_BATCHES, steps=1)
+    result = kmeans.evaluate(
+        lambda: tf.data.Dataset.from_tensors(_POINTS).take(0)
+    )
+    self.assertEqual(result['score'], 0)
+
+
 class UnwritableFolderTest(tf.test.TestCase, parameterized.TestCase):
 
   @contextlib.contextmanager

@@ -7,7 +7,7 @@ from typing import Any, Callable, Iterable, Iterator, List, Optional, Union
 import numpy as np
 import tensorflow as tf
 
-from kmeans_estimator import estimator as estimator_lib
+from kmeans_estimator import _session
 from kmeans_estimator import model_fn as model_fn_lib
 from kmeans_estimator import strategies
 from kmeans_estimator import tpu
@@ -15,7 +15,7 @@ from kmeans_estimator.ops import clustering_ops
 from kmeans_estimator.ops import parameters as parameters_lib
 
 
-class KMeansClustering(estimator_lib.Estimator):
+class KMeansClustering(_session.Estimator):
   """An Estimator that clusters points around k centers.
 
   Example:

@@ -176,7 +176,7 @@ class ModelFn:
             inference.all_distances, inference.cluster_index
         ),
         loss=inference.loss,
-        eval_metric_ops={SCORE: tf.compat.v1.metrics.mean(inference.loss)},
+        eval_metric_ops={SCORE: _mean_of_batches(inference.loss)},
         scaffold=self._scaffold_of_trained(state),
     )
 
@@ -237,6 +237,48 @@ def _uninitialized_variables():
 def _predictions(all_distances, cluster_index):
   """Of the one shard that the features are."""
   return {ALL_DISTANCES: all_distances[0], CLUSTER_INDEX: cluster_index[0]}
+
+
+def _mean_of_batches(loss):
+  """The mean of a scalar over batches, in its dtype.
+
+  `tf.compat.v1.metrics.mean` computes in float32, where 1e25 squared is
+  infinite.
+
+  Args:
+    loss: scalar, of all replicas' points; thus the same on each replica.
+
+  Returns:
+    The mean, 0 if there has been no batch, and the op that adds a batch to it.
+  """
+
+  def variable(name):
+    return tf.compat.v1.Variable(
+        lambda: tf.zeros([], loss.dtype),
+        name=name,
+        trainable=False,
+        use_resource=True,
+        collections=[
+            tf.compat.v1.GraphKeys.LOCAL_VARIABLES,
+            tf.compat.v1.GraphKeys.METRIC_VARIABLES,
+        ],
+        # Each replica keeps the same numbers.
+        synchronization=tf.VariableSynchronization.ON_READ,
+        aggregation=tf.VariableAggregation.ONLY_FIRST_REPLICA,
+    )
+
+  with tf.compat.v1.variable_scope('mean'):
+    total, count = variable('total'), variable('count')
+    # In this order: no batch is counted where the input ends or is bad.
+    with tf.control_dependencies([total.assign_add(loss, read_value=False)]):
+      update_op = count.assign_add(tf.ones([], loss.dtype), read_value=False)
+    mean = tf.math.divide_no_nan(total.read_value(), count.read_value())
+  # A metric has one value, not one for each replica.
+  mean = tf.distribute.get_replica_context().merge_call(
+      lambda strategy, means: strategy.experimental_local_results(means)[0],
+      args=(mean,),
+  )
+  return mean, update_op
 
 
 def _limit_of_waiting(config):

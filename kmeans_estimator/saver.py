@@ -6,6 +6,7 @@ from typing import Any, Optional
 
 import tensorflow as tf
 
+from kmeans_estimator import _checkpoints
 from kmeans_estimator.ops import state as state_lib
 
 _UNTRAINED = (
@@ -104,10 +105,12 @@ class KMeansSaver(tf.compat.v1.train.Saver):
       ValueError: the checkpoint holds centers of another number, another number
         of columns or another dtype, or, where the model must be trained, not
         all of them; or it lacks what this kind of training goes on from.
+      tf.errors.DataLossError: the checkpoint is damaged.
     """
-    self._check(save_path)
-    self.build()
-    super().restore(sess, save_path)
+    with _checkpoints.explained(save_path):
+      self._check(save_path)
+      self.build()
+      super().restore(sess, save_path)
 
   def _check(self, save_path):
     reader = tf.train.load_checkpoint(save_path)

@@ -1,0 +1,353 @@
+# Copyright 2026 The kmeans_estimator Authors.
+# SPDX-License-Identifier: Apache-2.0
+"""What happens around the graphs of an Estimator: sessions, files, input.
+
+tensorflow-estimator lets the class of an Estimator override none of its
+methods, as they were not made to be combined. The class here stands between the
+two, and keeps what each method promises.
+"""
+
+import contextlib
+import re
+import tempfile
+from typing import Any, Callable, Iterator, List, Optional
+import weakref
+
+import tensorflow as tf
+
+from kmeans_estimator import _checkpoints
+from kmeans_estimator import _event_files
+from kmeans_estimator import estimator as estimator_lib
+
+# Ops by which an input without tf.data gives another batch each time, or ends:
+# readers, queues, `limit_epochs`, and what Python computes or a hook feeds.
+_STREAM = re.compile(
+    'Iterator|Reader|Dequeue|Unstage|RecordInput|CountUpTo|PyFunc|'
+    'Placeholder(V2)?$'
+)
+
+
+class Estimator(estimator_lib.Estimator):
+  """An Estimator that predicts without holding TensorFlow's default graph.
+
+  It also ends after one batch where the input is one tensor, closes its event
+  files when it goes, and refuses damaged checkpoints by name.
+  """
+
+  def __init__(self, *args: Any, **kwargs: Any):
+    """Creates the Estimator.
+
+    Args:
+      *args: as for `estimator.Estimator`.
+      **kwargs: likewise.
+    """
+    super().__init__(*args, **kwargs)
+    self._event_files = _event_files.of(self._model_dir)
+
+  def train(
+      self,
+      input_fn: Callable[..., Any],
+      hooks: Optional[List[Any]] = None,
+      steps: Optional[int] = None,
+      max_steps: Optional[int] = None,
+      saving_listeners: Optional[List[Any]] = None,
+  ) -> 'Estimator':
+    """Trains from the latest checkpoint on, or a new model if there is none.
+
+    Args:
+      input_fn: gives the points: a Dataset, or a tensor, which is the same
+        batch in every step.
+      hooks: `SessionRunHook`s for the training session.
+      steps: how many steps to make. None, with `max_steps` None too: until the
+        input ends.
+      max_steps: the `global_step` to end at. Not together with `steps`.
+      saving_listeners: `CheckpointSaverListener`s.
+
+    Returns:
+      The Estimator.
+
+    Raises:
+      ValueError: `steps` or `max_steps` is not allowed.
+      tf.errors.DataLossError: the latest checkpoint is damaged, or it cannot be
+        known which one is the latest.
+    """
+    if self._config.is_chief:
+      _checkpoints.check_latest(self._model_dir)
+    self._event_files.will_open(self._model_dir)
+    return super().train(input_fn, hooks, steps, max_steps, saving_listeners)
+
+  def evaluate(
+      self,
+      input_fn: Callable[..., Any],
+      steps: Optional[int] = None,
+      hooks: Optional[List[Any]] = None,
+      checkpoint_path: Optional[str] = None,
+      name: Optional[str] = None,
+  ) -> Any:
+    """Takes the mean of every metric over the batches of an input.
+
+    If the results cannot be written to `eval_dir(name)`, a warning says so.
+
+    Args:
+      input_fn: gives the points: a Dataset, or a tensor, which is one batch.
+      steps: how many batches to take; a tensor is taken as often. None: until
+        the input ends.
+      hooks: `SessionRunHook`s for the evaluating session.
+      checkpoint_path: the checkpoint to evaluate. None: the latest.
+      name: tells evaluations of one model apart.
+
+    Returns:
+      The metrics by name, with `loss` and `global_step`.
+
+    Raises:
+      ValueError: the model has not been trained, or `steps` is not allowed.
+      tf.errors.DataLossError: the checkpoint is damaged.
+    """
+    self._check_latest_unless(checkpoint_path)
+    self._event_files.will_open(self.eval_dir(name))
+    hooks = list(hooks or [])
+    if steps is None:
+      hooks.append(_OneBatchHook())
+    return super().evaluate(input_fn, steps, hooks, checkpoint_path, name)
+
+  def predict(
+      self,
+      input_fn: Callable[..., Any],
+      predict_keys: Optional[List[str]] = None,
+      hooks: Optional[List[Any]] = None,
+      checkpoint_path: Optional[str] = None,
+      yield_single_examples: bool = True,
+  ) -> Iterator[Any]:
+    """Predicts for points until the input ends.
+
+    Between two results TensorFlow is as if no prediction were open: other
+    predictions, eager ops and Keras may run. Closing or dropping the generator
+    closes its session.
+
+    Args:
+      input_fn: gives the points: a Dataset, or a tensor, which is one batch.
+      predict_keys: which predictions to give. None: all of them.
+      hooks: `SessionRunHook`s for the predicting session.
+      checkpoint_path: the checkpoint to predict with. None: the latest.
+      yield_single_examples: whether to give the predictions of one point at a
+        time, or those of a whole batch.
+
+    Yields:
+      A dict of predictions by key.
+
+    Raises:
+      ValueError: the model has not been trained, or there is nothing by
+        `predict_keys`.
+      tf.errors.DataLossError: the checkpoint is damaged.
+    """
+    hooks = list(hooks or [])
+    for hook in hooks:
+      if not isinstance(hook, tf.compat.v1.train.SessionRunHook):
+        raise TypeError(f'hooks must be SessionRunHooks, got {hook!r}.')
+    self._check_latest_unless(checkpoint_path)
+    graph = tf.Graph()
+    with graph.as_default():
+      predictions, session = self._predictions_and_session(
+          input_fn, predict_keys, hooks, checkpoint_path
+      )
+    with _GraphSession(graph, session) as session:
+      while not session.should_stop():
+        batch = session.run(predictions)
+        if not yield_single_examples:
+          yield batch
+          continue
+        for i in range(self._extract_batch_length(batch)):
+          yield {key: value[i] for key, value in batch.items()}
+
+  def _predictions_and_session(
+      self, input_fn, predict_keys, hooks, checkpoint_path
+  ):
+    tf.compat.v1.set_random_seed(self._config.tf_random_seed)
+    self._create_and_assert_global_step(tf.compat.v1.get_default_graph())
+    mode = estimator_lib.ModeKeys.PREDICT
+    # Labels may be there. They are ignored.
+    features, _, input_hooks = self._get_features_and_labels_from_input_fn(
+        input_fn, mode
+    )
+    spec = self._call_model_fn(features, None, mode, self.config)
+    predictions = self._extract_keys(spec.predictions, predict_keys)
+    session = tf.compat.v1.train.MonitoredSession(
+        tf.compat.v1.train.ChiefSessionCreator(
+            spec.scaffold,
+            master=self._config.master,
+            config=self._session_config,
+            checkpoint_filename_with_path=(
+                checkpoint_path or self.latest_checkpoint()
+            ),
+        ),
+        hooks=[
+            *input_hooks,
+            *hooks,
+            *spec.prediction_hooks,
+            _OneBatchHook(),
+        ],
+    )
+    return predictions, session
+
+  def get_variable_value(self, name: str) -> Any:
+    """Reads a variable of the latest checkpoint.
+
+    Args:
+      name: of the variable.
+
+    Returns:
+      Its value, a NumPy array.
+
+    Raises:
+      ValueError: the model has not been trained.
+      tf.errors.DataLossError: the checkpoint is damaged.
+    """
+    with self._explained_latest():
+      return super().get_variable_value(name)
+
+  def get_variable_names(self) -> List[str]:
+    """Lists the variables of the latest checkpoint.
+
+    Returns:
+      Their names.
+
+    Raises:
+      ValueError: the model has not been trained.
+      tf.errors.DataLossError: the checkpoint is damaged.
+    """
+    with self._explained_latest():
+      return super().get_variable_names()
+
+  @contextlib.contextmanager
+  def _explained_latest(self):
+    _checkpoints.check_latest(self._model_dir)
+    with _checkpoints.explained(self.latest_checkpoint() or ''):
+      yield
+
+  def _export_all_saved_models(
+      self,
+      export_dir_base,
+      input_receiver_fn_map,
+      assets_extra=None,
+      as_text=False,
+      checkpoint_path=None,
+      strip_default_attrs=True,
+  ):
+    """What each of Estimator's methods that export calls."""
+    self._check_latest_unless(checkpoint_path)
+    return super()._export_all_saved_models(
+        export_dir_base,
+        input_receiver_fn_map,
+        assets_extra,
+        as_text,
+        checkpoint_path,
+        strip_default_attrs,
+    )
+
+  def _check_latest_unless(self, checkpoint_path):
+    if not checkpoint_path:
+      _checkpoints.check_latest(self._model_dir)
+
+  def _evaluate_build_graph(self, *args, **kwargs):
+    """Builds the graph; `loss` is `score`, which float32 need not hold."""
+    scaffold, update_op, eval_dict, all_hooks = super()._evaluate_build_graph(
+        *args, **kwargs
+    )
+    eval_dict['loss'] = eval_dict['score']
+    return scaffold, update_op, eval_dict, all_hooks
+
+  def _evaluate_run(
+      self,
+      checkpoint_path,
+      scaffold,
+      update_op,
+      eval_dict,
+      all_hooks,
+      output_dir,
+  ):
+    """Evaluates, and writes the results where they can be written."""
+    with contextlib.ExitStack() as until_written:
+      try:
+        tf.io.gfile.makedirs(output_dir)
+      except tf.errors.OpError as error:
+        tf.compat.v1.logging.warning(
+            'The results of this evaluation are not written to %s: %s',
+            output_dir,
+            error.message,
+        )
+        output_dir = until_written.enter_context(_discarded_folder())
+      return super()._evaluate_run(
+          checkpoint_path,
+          scaffold,
+          update_op,
+          eval_dict,
+          all_hooks,
+          output_dir,
+      )
+
+
+@contextlib.contextmanager
+def _discarded_folder():
+  """A folder for event files that nobody is to read."""
+  with tempfile.TemporaryDirectory() as folder:
+    event_files = _event_files.of(folder)
+    event_files.will_open(folder)
+    yield folder
+    del event_files  # Closes them, before the folder goes.
+
+
+class _GraphSession:
+  """A session whose graph is the default one while it works, and only then."""
+
+  def __init__(
+      self, graph: tf.Graph, session: tf.compat.v1.train.MonitoredSession
+  ):
+    """Takes over a session.
+
+    Args:
+      graph: the graph of the session.
+      session: the session. Leaving this object's context closes it.
+    """
+    self._graph = graph
+    self._session = session
+    # A generator may live until the interpreter takes modules apart. By then a
+    # session cannot be closed any more.
+    self._at_exit = weakref.finalize(self, _close, graph, session)
+
+  def should_stop(self) -> bool:
+    return self._session.should_stop()
+
+  def run(self, fetches: Any) -> Any:
+    with self._graph.as_default():
+      return self._session.run(fetches)
+
+  def __enter__(self) -> '_GraphSession':
+    return self
+
+  def __exit__(self, *error):
+    if self._at_exit.detach() is None:
+      return False  # The interpreter's end has closed the session.
+    # The end of the input is no error.
+    with self._graph.as_default():
+      return self._session.__exit__(*error)
+
+
+def _close(graph, session):
+  """Closes a session that was in use, without telling its hooks of an end."""
+  with graph.as_default():
+    session.__exit__(GeneratorExit, None, None)
+
+
+class _OneBatchHook(tf.compat.v1.train.SessionRunHook):
+  """Ends after one batch, if the input would be that batch for ever."""
+
+  def begin(self):
+    graph = tf.compat.v1.get_default_graph()
+    self._is_stream = any(
+        _STREAM.search(op.type) for op in graph.get_operations()
+    )
+
+  def after_run(self, run_context, run_values):
+    del run_values
+    if not self._is_stream:
+      run_context.request_stop()

@@ -14,14 +14,12 @@ kmeans = estimator.experimental.KMeans(num_clusters=5, config=config)
 ```
 """
 
-import copy
-import functools
 import sys
 import types
 
-from kmeans_estimator import _tensorflow_compat
-
-_tensorflow_compat.install()
+from kmeans_estimator._compat import api
+from kmeans_estimator._compat import run_config
+from kmeans_estimator._compat import versions
 
 
 def restore_tf_estimator() -> None:
@@ -33,10 +31,10 @@ def restore_tf_estimator() -> None:
   one never had it). `RunConfig` is the one of this module. On TensorFlow 2.13
   to 2.15 only `experimental.KMeans` changes. May be called any number of times.
   """
-  for api in _tensorflow_compat.restore_estimator_apis():
-    api.experimental.KMeans = _kmeans_clustering()
-    if not _tensorflow_compat.tensorflow_has_estimator():
-      api.RunConfig = sys.modules[__name__].RunConfig
+  for namespace in api.restore():
+    namespace.experimental.KMeans = _kmeans_clustering()
+    if not versions.tensorflow_has_estimator():
+      namespace.RunConfig = run_config.RunConfig
 
 
 def _kmeans_clustering():
@@ -58,52 +56,27 @@ def _fill(module, symbols):
     child = types.ModuleType(f'{module.__name__}.{name}', symbol.__doc__)
     sys.modules[child.__name__] = child
     setattr(module, name, child)
-    _fill(child, _tensorflow_compat.public_symbols(symbol))
+    _fill(child, _public_symbols(symbol))
 
 
-def _run_config(original):
-  """`original`, but for TF_CONFIGs that it cannot read, and for its copies."""
-
-  class RunConfigType(type(original)):
-
-    def __instancecheck__(cls, instance):
-      # An Estimator without a config makes an `original` for itself.
-      if cls is RunConfig:
-        return isinstance(instance, original)
-      return super().__instancecheck__(instance)
-
-  @functools.wraps(original, updated=())
-  class RunConfig(original, metaclass=RunConfigType):
-
-    @functools.wraps(original.__init__)
-    def __init__(self, *args, **kwargs):
-      _tensorflow_compat.check_tf_config()
-      super().__init__(*args, **kwargs)
-
-    def __deepcopy__(self, memo):
-      # An Estimator copies its config, while a MultiWorkerMirroredStrategy of
-      # an evaluator lets no one copy it.
-      for strategy in (self.train_distribute, self.eval_distribute):
-        memo[id(strategy)] = strategy
-      result = self.__class__.__new__(self.__class__)
-      result.__dict__.update(copy.deepcopy(self.__dict__, memo))
-      return result
-
-  RunConfig.__module__ = __name__
-  return RunConfig
+def _public_symbols(module):
+  # Through `vars`: attribute access of TensorFlow's wrapper has side effects.
+  return {
+      name: symbol
+      for name, symbol in vars(module).items()
+      if not name.startswith('_')
+  }
 
 
 def _fill_namespace(module):
   _fill(
       module,
       dict(
-          _tensorflow_compat.public_symbols(
-              _tensorflow_compat.estimator_api('v1')
-          ),
+          _public_symbols(api.v1),
+          RunConfig=run_config.RunConfig,
           restore_tf_estimator=restore_tf_estimator,
       ),
   )
-  module.RunConfig = _run_config(module.RunConfig)
   del module.experimental.KMeans
 
   def kmeans_on_first_use(name):

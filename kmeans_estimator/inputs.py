@@ -9,7 +9,7 @@ from typing import Any, Callable, Dict, List, Optional, Tuple
 import numpy as np
 import tensorflow as tf
 
-from kmeans_estimator import estimator as estimator_lib
+from kmeans_estimator._compat.api import v1 as estimator_lib
 
 # The name that a bare array goes by among the arrays of a dict.
 _MATRIX = 'x'

@@ -4,6 +4,7 @@
 
 import functools
 import operator
+import secrets
 from typing import Any, Callable, Dict, List, Optional, Tuple
 
 import numpy as np
@@ -272,7 +273,7 @@ def _entropy(seed, config, input_context) -> List[int]:
     # must draw the same one, whatever else their graphs hold.
     seeds = (seeds[0] or 0, seed or 0)
   elif seeds == (None, None):
-    return [np.random.SeedSequence().entropy]
+    return [secrets.randbits(128)]
   worker = 0
   if input_context is None and config is not None:
     worker = config.global_id_in_cluster or 0

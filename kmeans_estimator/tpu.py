@@ -43,7 +43,8 @@ class TpuModelFn(model_fn_lib.ModelFn):
     super().__init__(parameters, feature_columns)
     self._input_fn = input_fn
 
-  def model_fn(
+  # A TPUEstimator passes `params`, which an Estimator does not.
+  def model_fn(  # type: ignore[override]
       self,
       features: features_lib.Features,
       labels: Any,

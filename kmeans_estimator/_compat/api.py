@@ -5,7 +5,7 @@
 import re
 import sys
 import types
-from typing import List
+from typing import Any, List, Tuple
 
 import tensorflow as tf
 from tensorflow_estimator.python.estimator.api._v1 import estimator as v1
@@ -18,7 +18,7 @@ _MODULES_WITH_ESTIMATOR = re.compile(
 )
 
 
-def restore() -> List[types.ModuleType]:
+def restore() -> List[Any]:
   """Puts `estimator` back into `tf` and its `compat` modules where it is gone.
 
   Returns:
@@ -30,8 +30,9 @@ def restore() -> List[types.ModuleType]:
   sys.modules.setdefault('tensorflow.compat', tf.compat)
   sys.modules.setdefault('tensorflow.compat.v1', tf.compat.v1)
   sys.modules.setdefault('tensorflow.compat.v2', tf.compat.v2)
-  found = [v1, v2]
-  for name, owner in list(sys.modules.items()):
+  found: List[Any] = [v1, v2]
+  modules: List[Tuple[str, Any]] = list(sys.modules.items())
+  for name, owner in modules:
     if _MODULES_WITH_ESTIMATOR.fullmatch(name):
       api = v1 if name.endswith('v1') else v2
       if not hasattr(owner, 'estimator'):

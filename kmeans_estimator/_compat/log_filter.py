@@ -6,6 +6,7 @@ import functools
 import importlib.util
 import logging
 import os
+from typing import Any
 
 import tensorflow as tf
 
@@ -32,8 +33,7 @@ class _UselessDeprecations(logging.Filter):
     super().__init__()
     own = __package__.partition('.')[0]
     self._packages = tuple(
-        os.path.dirname(importlib.util.find_spec(name).origin) + os.sep
-        for name in ('tensorflow', 'tensorflow_estimator', own)
+        _folder(name) for name in ('tensorflow', 'tensorflow_estimator', own)
     )
 
   def filter(self, record):
@@ -48,3 +48,8 @@ class _UselessDeprecations(logging.Filter):
         or str(name).startswith('tf.estimator')
         or str(place).startswith(self._packages)
     )
+
+
+def _folder(package):
+  spec: Any = importlib.util.find_spec(package)
+  return os.path.dirname(spec.origin) + os.sep

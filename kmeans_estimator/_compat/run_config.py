@@ -6,6 +6,7 @@ import copy
 import functools
 import json
 import os
+from typing import TYPE_CHECKING
 
 from tensorflow_estimator.python.estimator import run_config
 
@@ -22,10 +23,12 @@ class _RunConfigType(type):
 class RunConfig(run_config.RunConfig, metaclass=_RunConfigType):
   __doc__ = run_config.RunConfig.__doc__
 
-  @functools.wraps(run_config.RunConfig.__init__)
-  def __init__(self, *args, **kwargs):
-    _check_tf_config()
-    super().__init__(*args, **kwargs)
+  if not TYPE_CHECKING:  # For type checkers, TensorFlow's signature stands.
+
+    @functools.wraps(run_config.RunConfig.__init__)
+    def __init__(self, *args, **kwargs):
+      _check_tf_config()
+      super().__init__(*args, **kwargs)
 
   def __deepcopy__(self, memo):
     # An Estimator copies its config, but the MultiWorkerMirroredStrategy of an

@@ -343,13 +343,13 @@ def _in_blocks(points, prepared, with_sums, on_cpu, rows):
 
 def _block_rows(n, *most):
   """Rows of a block: of `n`, if that is known, a divisor where there is one."""
-  most = min(most)
-  most -= most % _ROWS_MULTIPLE
+  limit = min(most)
+  limit -= limit % _ROWS_MULTIPLE
   if n is not None:
-    for rows in range(most, most // 2, -_ROWS_MULTIPLE):
+    for rows in range(limit, limit // 2, -_ROWS_MULTIPLE):
       if n % rows == 0:
         return rows
-  return most
+  return limit
 
 
 def _make_worker(num_rows, prepared, with_sums, on_cpu):

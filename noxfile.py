@@ -85,6 +85,7 @@ def table(session):
 
 @nox.session
 def lint(session):
-  """Runs ruff."""
-  session.install('ruff')
+  """Runs ruff and mypy."""
+  session.install('.[lint]')
   session.run('ruff', 'check', '.')
+  session.run('mypy')

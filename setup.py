@@ -3,8 +3,18 @@
 """Packaging of kmeans_estimator."""
 
 import pathlib
+import re
 
 import setuptools
+
+_ROOT = pathlib.Path(__file__).parent
+
+
+def _version():
+  """Reads the version from the package, without importing TensorFlow."""
+  source = (_ROOT / 'kmeans_estimator' / '__init__.py').read_text('utf-8')
+  return re.search(r"^__version__ = '(.*)'$", source, re.MULTILINE)[1]
+
 
 _EXAMPLES = ['scikit-learn']
 _BENCHMARKS = ['faiss-cpu', 'matplotlib', 'scikit-learn']
@@ -20,11 +30,9 @@ _SERVING = [
 
 setuptools.setup(
     name='kmeans-estimator',
-    version='0.1.0',
+    version=_version(),
     description='K-means clustering as a TensorFlow Estimator',
-    long_description=pathlib.Path(__file__)
-    .with_name('README.md')
-    .read_text(encoding='utf-8'),
+    long_description=(_ROOT / 'README.md').read_text('utf-8'),
     long_description_content_type='text/markdown',
     author='The kmeans_estimator Authors',
     license='Apache-2.0',
@@ -42,6 +50,7 @@ setuptools.setup(
     packages=setuptools.find_packages(
         include=['kmeans_estimator', 'kmeans_estimator.*']
     ),
+    package_data={'kmeans_estimator': ['py.typed']},
     python_requires='>=3.9',
     install_requires=[
         'absl-py',
@@ -52,7 +61,7 @@ setuptools.setup(
     extras_require={
         'benchmarks': _BENCHMARKS,
         'examples': _EXAMPLES,
-        'lint': ['ruff'],
+        'lint': ['mypy>=1.13', 'ruff'],
         'serving': _SERVING,
         'test': ['hypothesis', 'pytest', 'pytest-xdist', 'tf-keras']
         + sorted({*_BENCHMARKS, *_EXAMPLES, *_SERVING}),

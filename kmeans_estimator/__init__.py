@@ -3,6 +3,9 @@
 """K-means clustering as a TensorFlow Estimator."""
 
 import importlib
+from typing import TYPE_CHECKING
+
+__version__ = '0.1.0'
 
 __all__ = [
     'KMeans',
@@ -22,17 +25,29 @@ _DEFINED_IN = {
 }
 
 
-# On first use, so that a program may set TensorFlow's environment variables
-# after this import, and `python -m kmeans_estimator` before TensorFlow's.
-def __getattr__(name):
-  if name not in __all__:
-    raise AttributeError(f'module {__name__!r} has no attribute {name!r}')
-  module, _, attribute = _DEFINED_IN.get(name, name).partition('.')
-  value = importlib.import_module(f'{__name__}.{module}')
-  if attribute:
-    value = getattr(value, attribute)
-  globals()[name] = value
-  return value
+if TYPE_CHECKING:
+  from kmeans_estimator import estimator
+  from kmeans_estimator import factorization
+  from kmeans_estimator import features
+  from kmeans_estimator import inputs
+  from kmeans_estimator import ops
+  from kmeans_estimator.estimator import restore_tf_estimator
+  from kmeans_estimator.kmeans import KMeansClustering
+  from kmeans_estimator.kmeans import KMeansClustering as KMeans
+else:
+
+  # Imports on first use, so that a program may set TensorFlow's environment
+  # variables after importing this package, and so that
+  # `python -m kmeans_estimator` starts before TensorFlow does.
+  def __getattr__(name):
+    if name not in __all__:
+      raise AttributeError(f'module {__name__!r} has no attribute {name!r}')
+    module, _, attribute = _DEFINED_IN.get(name, name).partition('.')
+    value = importlib.import_module(f'{__name__}.{module}')
+    if attribute:
+      value = getattr(value, attribute)
+    globals()[name] = value
+    return value
 
 
 def __dir__():

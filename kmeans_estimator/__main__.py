@@ -19,6 +19,7 @@ import importlib.machinery
 import os
 import sys
 import types
+from typing import List
 
 _USAGE = 'usage: python -m kmeans_estimator SCRIPT [ARGS...]'
 _CONTRIB = ('tensorflow.contrib', 'tensorflow.contrib.factorization')
@@ -113,7 +114,7 @@ def _prepare_tensorflow(source):
   estimator.restore_tf_estimator()
   contrib = types.ModuleType(_CONTRIB[0])
   contrib.__path__ = []
-  contrib.factorization = factorization
+  vars(contrib).update(factorization=factorization)
   sys.modules.update(zip(_CONTRIB, (contrib, factorization)))
   v1 = tf.compat.v1
   v1.contrib = contrib
@@ -171,13 +172,13 @@ def _tensorflow_names(source):
         names.add(name)
   for node in ast.walk(tree):
     called = isinstance(node, ast.Call)
-    node = node.func if called else node
+    value = node.func if isinstance(node, ast.Call) else node
     parts = []
-    while isinstance(node, ast.Attribute):
-      parts.append(node.attr)
-      node = node.value
-    if isinstance(node, ast.Name) and node.id in meaning:
-      names.add('.'.join([meaning[node.id], *reversed(parts)]))
+    while isinstance(value, ast.Attribute):
+      parts.append(value.attr)
+      value = value.value
+    if isinstance(value, ast.Name) and value.id in meaning:
+      names.add('.'.join([meaning[value.id], *reversed(parts)]))
     elif called and parts:
       names.add(f'tensorflow.data.Dataset.{parts[0]}')
   prefix = 'tensorflow.'
@@ -202,7 +203,7 @@ class _HideOwnFrames:
     self._hook(kind, error, error.__traceback__)
 
   def _cut(self, traceback):
-    frames = []
+    frames: List[types.TracebackType] = []
     while traceback:
       if traceback.tb_frame.f_code is _run.__code__:
         frames = []  # What lies above is the interpreter's way into here.

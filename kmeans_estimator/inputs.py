@@ -4,12 +4,13 @@
 
 import functools
 import operator
+import secrets
 from typing import Any, Callable, Dict, List, Optional, Tuple
 
 import numpy as np
 import tensorflow as tf
 
-from kmeans_estimator import estimator as estimator_lib
+from kmeans_estimator._compat.api import v1 as estimator_lib
 
 # The name that a bare array goes by among the arrays of a dict.
 _MATRIX = 'x'
@@ -272,7 +273,7 @@ def _entropy(seed, config, input_context) -> List[int]:
     # must draw the same one, whatever else their graphs hold.
     seeds = (seeds[0] or 0, seed or 0)
   elif seeds == (None, None):
-    return [np.random.SeedSequence().entropy]
+    return [secrets.randbits(128)]
   worker = 0
   if input_context is None and config is not None:
     worker = config.global_id_in_cluster or 0

@@ -7,10 +7,10 @@ from typing import Any, Iterable, Optional
 
 import tensorflow as tf
 
-from kmeans_estimator import estimator as estimator_lib
 from kmeans_estimator import features as features_lib
 from kmeans_estimator import hooks
 from kmeans_estimator import saver as saver_lib
+from kmeans_estimator._compat.api import v1 as estimator_lib
 from kmeans_estimator.ops import clustering_ops
 from kmeans_estimator.ops import parameters as parameters_lib
 from kmeans_estimator.ops import replicas

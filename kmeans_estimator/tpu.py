@@ -12,11 +12,11 @@ from typing import Any, Callable, Dict, Iterable, Optional
 
 import tensorflow as tf
 
-from kmeans_estimator import estimator as estimator_lib
 from kmeans_estimator import features as features_lib
 from kmeans_estimator import hooks
 from kmeans_estimator import model_fn as model_fn_lib
 from kmeans_estimator import saver as saver_lib
+from kmeans_estimator._compat.api import v1 as estimator_lib
 from kmeans_estimator.ops import parameters as parameters_lib
 from kmeans_estimator.ops import replicas
 
@@ -43,7 +43,8 @@ class TpuModelFn(model_fn_lib.ModelFn):
     super().__init__(parameters, feature_columns)
     self._input_fn = input_fn
 
-  def model_fn(
+  # A TPUEstimator passes `params`, which an Estimator does not.
+  def model_fn(  # type: ignore[override]
       self,
       features: features_lib.Features,
       labels: Any,

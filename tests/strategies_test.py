@@ -1,9 +1,7 @@
 # Copyright 2026 The kmeans_estimator Authors.
 # SPDX-License-Identifier: Apache-2.0
-"""Tests for kmeans_estimator.strategies, and of bad clusters."""
+"""Tests for kmeans_estimator.strategies."""
 
-import json
-import os
 from unittest import mock
 
 from absl.testing import absltest
@@ -82,33 +80,6 @@ class CheckTest(parameterized.TestCase):
     strategies.check(
         estimator.RunConfig(train_distribute=_mirrored('GPU:0', 'GPU:1'))
     )
-
-
-class TfConfigTest(parameterized.TestCase):
-
-  @parameterized.parameters(
-      ('{"cluster', 'it is not JSON'),
-      ('[1]', 'it is not an object'),
-      ('null', 'it is not an object'),
-      ('{"cluster": ["a:1"]}', "its 'cluster' is not an object"),
-      ('{"cluster": {}, "task": "chief"}', "its 'task' is not an object"),
-  )
-  def test_that_says_nothing(self, text, message):
-    with mock.patch.dict(os.environ, TF_CONFIG=text):
-      with self.assertRaisesRegex(ValueError, f'TF_CONFIG must .*{message}'):
-        estimator.RunConfig()
-
-  @parameterized.parameters(
-      {'type': 'worker', 'index': 5}, {'type': 'boss', 'index': 0}, {}
-  )
-  def test_task_that_is_not_in_the_cluster(self, **task):
-    tf_config = {
-        'cluster': {'chief': ['a:1'], 'worker': ['b:1'], 'ps': ['c:1']},
-        'task': task,
-    }
-    with mock.patch.dict(os.environ, TF_CONFIG=json.dumps(tf_config)):
-      with self.assertRaisesRegex(ValueError, 'task'):
-        estimator.RunConfig()
 
 
 if __name__ == '__main__':

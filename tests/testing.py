@@ -11,12 +11,10 @@ from absl.testing import absltest
 import numpy as np
 import tensorflow as tf
 
-from kmeans_estimator import _tensorflow_compat
 from kmeans_estimator import estimator as estimator_lib
 from tests import numpy_model
 
 # The implementation that the documents describe, which serves as the oracle.
-_tensorflow_compat.install()
 reference_ops = importlib.import_module('tensorflow.python.ops.clustering_ops')
 # TensorFlow's kernels for CPUs, also where tf.raw_ops does not have them.
 kernels = importlib.import_module('tensorflow.python.ops.gen_clustering_ops')

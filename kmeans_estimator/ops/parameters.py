@@ -158,15 +158,16 @@ class Parameters:
       self._set(
           'num_clusters', tf.shape(centers)[0] if rows is None else int(rows)
       )
-    if not _is_symbolic(self.num_clusters):
-      self._set('num_clusters', _integer('num_clusters', self.num_clusters, 1))
-    elif not self.num_clusters.dtype.is_integer:
+    num_clusters: Any = self.num_clusters
+    if not _is_symbolic(num_clusters):
+      self._set('num_clusters', _integer('num_clusters', num_clusters, 1))
+    elif not num_clusters.dtype.is_integer:
       raise TypeError(
           'num_clusters must be a positive integer, got a tensor of dtype '
-          f'{self.num_clusters.dtype.name}.'
+          f'{num_clusters.dtype.name}.'
       )
     else:
-      self._set('num_clusters', tf.cast(self.num_clusters, tf.int32))
+      self._set('num_clusters', tf.cast(num_clusters, tf.int32))
     if self.seed is not None:
       self._set('seed', _integer('seed', self.seed))
     for name, minimum in (

@@ -25,13 +25,13 @@ def _unsigned(*values):
   """64-bit integers of either sign, modulo 2**64, as a uint64 vector."""
   if all(isinstance(value, int) for value in values):
     return tf.constant([value % 2**64 for value in values], tf.uint64)
-  values = [
+  tensors = [
       tf.constant(value, tf.int64)
       if isinstance(value, int)
       else tf.cast(value, tf.int64)
       for value in values
   ]
-  return tf.bitcast(tf.stack(values), tf.uint64)
+  return tf.bitcast(tf.stack(tensors), tf.uint64)
 
 
 def words(

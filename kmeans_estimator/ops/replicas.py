@@ -14,7 +14,7 @@ Nothing here adds to a graph that has no replicas.
 
 import contextlib
 import contextvars
-from typing import Callable, Iterator, List, Optional, Sequence
+from typing import Callable, Dict, Iterator, List, Optional, Sequence
 
 import tensorflow as tf
 
@@ -69,7 +69,7 @@ def sum_over_replicas(values: Sequence[tf.Tensor]) -> List[tf.Tensor]:
   if context is None:
     return list(values)
   # TensorFlow joins what is summed up in one go, and cannot join dtypes.
-  sums = {}
+  sums: Dict[int, tf.Tensor] = {}
   for dtype in dict.fromkeys(value.dtype for value in values):
     of_dtype = [i for i, value in enumerate(values) if value.dtype == dtype]
     sums.update(

@@ -33,9 +33,11 @@ class State(NamedTuple):
 
   clusters: tf.Variable
   initialized: tf.Variable
-  counts: Optional[tf.Variable] = None
-  clusters_updated: Optional[tf.Variable] = None
-  update_in_steps: Optional[tf.Variable] = None
+  # Not Optional, because code for one mode knows which variables it has and a
+  # type checker does not.
+  counts: tf.Variable = None
+  clusters_updated: tf.Variable = None
+  update_in_steps: tf.Variable = None
 
 
 def _variable(initial_value, name, shape=None):

@@ -1,148 +1,39 @@
 # Copyright 2026 The kmeans_estimator Authors.
 # SPDX-License-Identifier: Apache-2.0
-"""Tests of `_tensorflow_compat`.
+"""Tests for kmeans_estimator._compat.cluster_training.
 
 TensorFlow 2.13 to 2.15 have their own `estimator_training`. There the tests run
-with it as well as with ours, so that it vouches for what they expect.
+with both, so that TensorFlow's own confirms what they expect.
 """
 
 import collections
 import contextlib
 import importlib
 import json
-import logging
 import os
-import sys
 from unittest import mock
 
 from absl.testing import absltest
 from absl.testing import parameterized
 import tensorflow as tf
 
-from kmeans_estimator import _tensorflow_compat
 from kmeans_estimator import estimator
+from kmeans_estimator._compat import cluster_training
 from tests import running
 from tests.distribution import processes
 
 _NAME = 'tensorflow.python.distribute.estimator_training'
-_OURS = _tensorflow_compat._build_estimator_training(_NAME)
+_OURS = cluster_training.build(_NAME)
 _INSTALLED = importlib.import_module(_NAME)
 _IMPLEMENTATIONS = (
     ('ours', _OURS),
     # The same again where TensorFlow has none of its own.
     ('installed', _INSTALLED),
 )
-_HAS_ITS_OWN = getattr(_INSTALLED, '__file__', None) is not None
 
 _Distribute = collections.namedtuple(
     '_Distribute', 'train_distribute eval_distribute remote_cluster'
 )
-
-
-class InstallTest(tf.test.TestCase, parameterized.TestCase):
-
-  def test_supplies_only_what_tensorflow_lacks(self):
-    release = tuple(int(part) for part in tf.__version__.split('.')[:2])
-    self.assertEqual(_HAS_ITS_OWN, release < (2, 16))
-    for name in _tensorflow_compat._SUPPLIED_MODULES:
-      module = sys.modules.get(name)
-      if module is not None and getattr(module, '__file__', None) is None:
-        # Nothing of that name lies in TensorFlow's folder.
-        path = os.path.join(
-            os.path.dirname(tf.__file__), *name.split('.')[1:]
-        )
-        self.assertFalse(os.path.exists(path + '.py'), name)
-
-  def test_twice_changes_nothing(self):
-    before = {
-        name: sys.modules.get(name)
-        for name in _tensorflow_compat._SUPPLIED_MODULES
-    }
-    filters = list(tf.get_logger().filters)
-    _tensorflow_compat.install()
-    self.assertEqual(
-        before, {name: sys.modules.get(name) for name in before}
-    )
-    self.assertEqual(filters, tf.get_logger().filters)
-
-  @parameterized.parameters('2.13.0', '2.16.2', '2.21.0', '2.21.0-rc1')
-  def test_accepts_version(self, version):
-    _tensorflow_compat.check_version(version)
-
-  @parameterized.parameters('1.15.5', '2.12.1', '2.22.0', '3.0.0')
-  def test_refuses_version(self, version):
-    with mock.patch.object(tf, '__version__', version):
-      with self.assertRaisesRegex(
-          ImportError, rf'TensorFlow 2\.13 to 2\.21; found TensorFlow {version}'
-      ):
-        _tensorflow_compat.install()
-
-  @parameterized.parameters(
-      ('2.13.1', '2.13.*'), ('2.15.0', '2.15.*'), ('2.21.0', '2.15.*')
-  )
-  def test_says_how_to_install_tensorflow_estimator(self, version, wanted):
-    with mock.patch.object(tf, '__version__', version), mock.patch.object(
-        importlib.util, 'find_spec', return_value=None
-    ):
-      with self.assertRaises(ImportError) as raised:
-        _tensorflow_compat.install()
-    self.assertIn(
-        f'python -m pip install "tensorflow-estimator=={wanted}"',
-        str(raised.exception),
-    )
-
-  def test_import_fails_clearly(self):
-    result = running.run(
-        '-c',
-        'import tensorflow as tf; tf.__version__ = "2.12.0"\n'
-        'from kmeans_estimator import KMeans',
-    )
-    self.assertEqual(result.status, 1)
-    self.assertEndsWith(
-        result.err.strip(),
-        'ImportError: kmeans_estimator works with TensorFlow 2.13 to 2.21; '
-        'found TensorFlow 2.12.0.',
-    )
-
-  def test_graph_can_be_written_as_text(self):
-    # TensorFlow 2.20 cannot beside protobuf 7, and Estimator does it each time.
-    with tf.Graph().as_default() as graph:
-      tf.constant(0.1, name='tenth')
-    directory = self.get_temp_dir()
-    path = tf.io.write_graph(graph, directory, 'graph.pbtxt')
-    with open(path, encoding='utf-8') as f:
-      self.assertIn('name: "tenth"', f.read())
-
-  def test_drops_only_useless_deprecations(self):
-    inside = os.path.join(os.path.dirname(tf.__file__), 'python', 'x.py:3')
-    old = 'From %s: %s (from %s) is deprecated and will be removed %s.\n%s'
-    renamed = 'From %s: The name %s is deprecated. Please use %s instead.\n'
-    dropped = [
-        (old, 'user.py:1', 'Estimator', 'm', 'later', 'Use tf.keras instead.'),
-        (old, inside, 'get_checkpoint_mtimes', 'm', 'later', 'Use files.'),
-        (renamed, 'user.py:1', 'tf.estimator.inputs', 'tf.compat.v1.e'),
-    ]
-    kept = [
-        (old, 'user.py:1', 'limit_epochs', 'm', 'later', 'Use tf.data.'),
-        (renamed, 'user.py:1', 'tf.placeholder', 'tf.compat.v1.placeholder'),
-        ('Loss for final step: %s.', 1.0),
-        ('100% done',),
-        ('%s is deprecated', 'x'),
-        ('%(name)s is deprecated', {'name': 'x'}),
-    ]
-    with self.assertLogs(tf.get_logger(), logging.WARNING) as logs:
-      for message, *args in dropped + kept:
-        tf.get_logger().warning(message, *args)
-    self.assertEqual([record.msg for record in logs.records],
-                     [message for message, *_ in kept])
-
-  def test_tpu_embeddings_say_that_they_are_gone(self):
-    name = 'tensorflow.python.tpu.tpu_embedding'
-    module = _tensorflow_compat._build_tpu_embedding(name)
-    with self.assertRaisesRegex(
-        NotImplementedError, rf'{tf.__version__} removed {name}.AdamParameters'
-    ):
-      module.AdamParameters(0.1)
 
 
 @contextlib.contextmanager
@@ -378,7 +269,7 @@ _TASK_OF_A_CLUSTER = """
 import sys
 import tensorflow as tf
 from kmeans_estimator import estimator
-from tests import tensorflow_compat_test as this
+from tests._compat import cluster_training_test as this
 
 # Asked for by MultiWorkerMirroredStrategy in Estimators.
 tf.compat.v1.disable_eager_execution()
@@ -502,7 +393,7 @@ def _config_of_task(implementation, task_type, task_id, **jobs):
   settle = getattr(
       implementation,
       '_init_run_config_from_worker_context',
-      _tensorflow_compat._adopt_role,
+      cluster_training._adopt_role,
   )
   settle(config, context)
   return config

@@ -13,7 +13,14 @@ from typing import Any, Callable, Optional
 
 # TensorFlow's allocator keeps what it has once had, for all later sessions of
 # the process, so only the first one to ask for memory can be seen doing it.
-_KEEP_MEMORY = ('ours', 'reference', 'no model', 'near 0')
+_KEEP_MEMORY = (
+    'ours',
+    'ours, portable',
+    'bare matmul',
+    'reference',
+    'no model',
+    'near 0',
+)
 
 
 def extra_mb(

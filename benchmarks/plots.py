@@ -21,6 +21,8 @@ COLOURS = {
     'faiss': 'tab:red',
     'no model': 'tab:gray',
     'near 0': 'tab:purple',
+    timing.PORTABLE: 'tab:cyan',
+    timing.MATMUL: 'black',
 }
 
 

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """One step of training, without what an Estimator does around it."""
 
+import contextlib
 from typing import Dict
 
 import numpy as np
@@ -12,6 +13,7 @@ from benchmarks import optional
 from benchmarks import reference
 from benchmarks import timing
 from kmeans_estimator.ops import clustering_ops
+from kmeans_estimator.ops import placement
 
 tf1 = tf.compat.v1
 
@@ -23,14 +25,34 @@ def lloyd(
   points, centers = data.clusters(n, d, k, separated)
   contenders = {
       timing.OURS: _graph_step(clustering_ops, points, centers, False),
+      timing.PORTABLE: _graph_step(
+          clustering_ops, points, centers, False, portable=True
+      ),
       'reference': _graph_step(
           reference.clustering_ops, points, centers, False
       ),
+      timing.MATMUL: _matmul(points, centers),
   }
   if optional.sklearn:
     contenders['scikit-learn'] = _sklearn_lloyd(points, centers)
   if optional.faiss:
     contenders['faiss'] = _faiss_lloyd(points, centers)
+  return contenders
+
+
+def evaluate(n: int, d: int, k: int) -> Dict[str, timing.Contender]:
+  """The loss of a batch, without an Estimator around it."""
+  points, centers = data.clusters(n, d, k)
+  contenders = {
+      timing.OURS: _graph_loss(clustering_ops, points, centers),
+      timing.PORTABLE: _graph_loss(
+          clustering_ops, points, centers, portable=True
+      ),
+      'reference': _graph_loss(reference.clustering_ops, points, centers),
+      timing.MATMUL: _matmul(points, centers),
+  }
+  if optional.sklearn:
+    contenders['scikit-learn'] = _sklearn_lloyd(points, centers, update=False)
   return contenders
 
 
@@ -52,6 +74,9 @@ def mini_batch(n: int, d: int, k: int) -> Dict[str, timing.Contender]:
   points, centers = data.clusters(n, d, k)
   contenders = {
       timing.OURS: _graph_step(clustering_ops, points, centers, True),
+      timing.PORTABLE: _graph_step(
+          clustering_ops, points, centers, True, portable=True
+      ),
       'reference': _graph_step(reference.clustering_ops, points, centers, True),
   }
   if optional.sklearn:
@@ -64,32 +89,66 @@ def mini_batch(n: int, d: int, k: int) -> Dict[str, timing.Contender]:
   return contenders
 
 
-def _graph_step(module, points, centers, use_mini_batch) -> timing.Contender:
-  with tf.Graph().as_default() as graph:
-    placeholder = tf1.placeholder(tf.float32, points.shape)
-    # A variable is read without a copy, as a batch of a tf.data pipeline is.
-    batch = tf1.Variable(placeholder, trainable=False, use_resource=True)
+def _variable(points):
+  """A batch: a variable is read without a copy, as tf.data's batches are."""
+  placeholder = tf1.placeholder(tf.float32, points.shape)
+  variable = tf1.Variable(placeholder, trainable=False, use_resource=True)
+  return variable.read_value(), {placeholder: points}
+
+
+def _graph(module, points, centers, use_mini_batch, portable):
+  """A session in which the centers are chosen, and the training graph."""
+  with tf.Graph().as_default() as graph, contextlib.ExitStack() as stack:
+    if portable:
+      stack.enter_context(placement.portable_ops())
+    batch, feed = _variable(points)
     before = len(graph.get_operations())
     training_graph = module.KMeans(
-        batch.read_value(),
+        batch,
         len(centers),
         # The reference takes tensors only.
         tf.constant(centers),
         use_mini_batch=use_mini_batch,
     ).training_graph()
-    initialized, init_op, training_op = training_graph[3:]
+    loss = tf.reduce_sum(training_graph[2][0])
     nodes = len(graph.get_operations()) - before
     variables = tf1.global_variables_initializer()
   session = tf1.Session(graph=graph)
-  session.run(variables, {placeholder: points})
+  session.run(variables, feed)
+  initialized, init_op, training_op = training_graph[3:]
   while not session.run(initialized):
     session.run(init_op)
+  return session, training_op, loss, nodes
+
+
+def _graph_step(
+    module, points, centers, use_mini_batch, portable=False
+) -> timing.Contender:
+  session, training_op, _, nodes = _graph(
+      module, points, centers, use_mini_batch, portable
+  )
   return timing.Contender(
       session.make_callable(training_op), lambda: {'nodes': nodes}
   )
 
 
-def _sklearn_lloyd(points, centers) -> timing.Contender:
+def _graph_loss(module, points, centers, portable=False) -> timing.Contender:
+  session, _, loss, _ = _graph(module, points, centers, False, portable)
+  return timing.Contender(session.make_callable(loss))
+
+
+def _matmul(points, centers) -> timing.Contender:
+  """The product that all distances follow from, and nothing else."""
+  with tf.Graph().as_default() as graph:
+    batch, feed = _variable(points)
+    product = tf.matmul(batch, tf.constant(centers), transpose_b=True)
+    variables = tf1.global_variables_initializer()
+  session = tf1.Session(graph=graph)
+  session.run(variables, feed)
+  return timing.Contender(session.make_callable(product.op))
+
+
+def _sklearn_lloyd(points, centers, update=True) -> timing.Contender:
   """The compiled function that is the loop body of scikit-learn's fit."""
   # pylint: disable=g-import-not-at-top
   from sklearn.cluster import _k_means_lloyd
@@ -114,8 +173,10 @@ def _sklearn_lloyd(points, centers) -> timing.Contender:
         labels,
         shift,
         threads,
+        update,
     )
-    state['old'], state['new'] = state['new'], state['old']
+    if update:
+      state['old'], state['new'] = state['new'], state['old']
 
   # As in fit: its own threads call BLAS.
   return timing.Contender(

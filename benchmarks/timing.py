@@ -8,6 +8,10 @@ import time
 from typing import Any, Callable, Dict, List
 
 OURS = 'ours'
+# Ours without the library of native ops.
+PORTABLE = 'ours, portable'
+# TensorFlow's product of points and centers, which others build on.
+MATMUL = 'bare matmul'
 
 # Calls are repeated within a round until they take about this long, so that
 # the clock and a single hiccup of the machine weigh little.

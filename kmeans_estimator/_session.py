@@ -17,7 +17,8 @@ import tensorflow as tf
 
 from kmeans_estimator import _checkpoints
 from kmeans_estimator import _event_files
-from kmeans_estimator import estimator as estimator_lib
+from kmeans_estimator._compat.api import v1 as estimator_lib
+from kmeans_estimator.ops import placement
 
 # Ops by which an input without tf.data gives another batch each time, or ends:
 # readers, queues, `limit_epochs`, and what Python computes or a hook feeds.
@@ -235,14 +236,15 @@ class Estimator(estimator_lib.Estimator):
   ):
     """What each of Estimator's methods that export calls."""
     self._check_latest_unless(checkpoint_path)
-    return super()._export_all_saved_models(
-        export_dir_base,
-        input_receiver_fn_map,
-        assets_extra,
-        as_text,
-        checkpoint_path,
-        strip_default_attrs,
-    )
+    with placement.portable_ops():
+      return super()._export_all_saved_models(
+          export_dir_base,
+          input_receiver_fn_map,
+          assets_extra,
+          as_text,
+          checkpoint_path,
+          strip_default_attrs,
+      )
 
   def _check_latest_unless(self, checkpoint_path):
     if not checkpoint_path:

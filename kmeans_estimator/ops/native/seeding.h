@@ -311,6 +311,7 @@ int64_t EndOfChain(const T* distances, int64_t n, uint64_t seed) {
 // Each slice of the points gives one center: the end of a chain over it.
 template <typename T>
 bool ChooseByKmc2(const Kmc2<T>& a) {
+  if (a.num_new == 0) return true;
   Buffer<T> centers((a.num_centers + a.num_new) * a.d);
   Buffer<T> distances(a.chain_length);
   Buffer<int64_t> index(a.chain_length);

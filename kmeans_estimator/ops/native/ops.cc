@@ -9,7 +9,6 @@
 #include <cmath>
 #include <cstdarg>
 #include <cstdio>
-#include <cstdlib>
 #include <cstring>
 #include <initializer_list>
 #include <new>
@@ -544,9 +543,7 @@ void Register(const char* op,
 }
 
 __attribute__((constructor)) void RegisterAll() {
-  // For tests: another instruction set than the best.
-  kernels = Find(getenv("KMEANS_ESTIMATOR_INSTRUCTION_SET"));
-  if (kernels == nullptr) kernels = Find(nullptr);
+  kernels = Find(nullptr);
   Register("KmeansEstimator>Allocate", InferAllocation,
            {"W: int >= 0", "cosine: bool", "part: int >= 0", "parts: int >= 1"},
            {"points: T", "centers: T", "weights: W * T"},
@@ -579,6 +576,13 @@ __attribute__((constructor)) void RegisterAll() {
 
 }  // namespace
 }  // namespace kmeans_estimator
+
+// Null for the best one. Returns whether there is such an instruction set.
+extern "C" int kmeans_estimator_use_instruction_set(const char* name) {
+  const kmeans_estimator::Kernels* found = kmeans_estimator::Find(name);
+  if (found != nullptr) kmeans_estimator::kernels = found;
+  return found != nullptr;
+}
 
 extern "C" const char* kmeans_estimator_instruction_set() {
   return kmeans_estimator::kernels->instruction_set;

@@ -106,8 +106,10 @@ class Run {
     Fail(TF_RESOURCE_EXHAUSTED, "There is not enough memory for a k-means op.");
   }
 
-  // Null if the input has the wrong rank; the run has failed then.
+  // Null if the input has the wrong rank; the run has failed then, or before:
+  // TensorFlow's functions would replace an earlier error in the status.
   const TF_Tensor* Input(int i, const char* name, int rank) {
+    if (!ok()) return nullptr;
     TF_Tensor* tensor = nullptr;
     TF_GetInput(context_, i, &tensor, status_);
     if (!ok()) return nullptr;
@@ -141,6 +143,7 @@ class Run {
 
   template <typename T>
   T* Output(int i, std::initializer_list<int64_t> dims) {
+    if (!ok()) return nullptr;
     int64_t size = 1;
     for (const int64_t dim : dims) size *= dim;
     TF_Tensor* tensor =

@@ -543,6 +543,10 @@ void Register(const char* op,
 }
 
 __attribute__((constructor)) void RegisterAll() {
+#if defined(__x86_64__)
+  // A constructor may run before the one that fills in what the processor has.
+  __builtin_cpu_init();
+#endif
   kernels = Find(nullptr);
   Register("KmeansEstimator>Allocate", InferAllocation,
            {"W: int >= 0", "cosine: bool", "part: int >= 0", "parts: int >= 1"},

@@ -2,46 +2,74 @@
 # SPDX-License-Identifier: Apache-2.0
 """Runs test cases on every implementation of the heart of a step."""
 
+import functools
 import sys
 from typing import Callable, Dict, Optional, Type
 import unittest
 
+import tensorflow as tf
+
 from kmeans_estimator.ops import native
 from kmeans_estimator.ops import placement
 
+INSTRUCTION_SETS = ('AVX-512', 'AVX2', 'SSE2', 'NEON')
 
-def _portable(test: unittest.TestCase) -> None:
+
+def are_native() -> bool:
+  """Whether a graph that is built now on a CPU gets native ops."""
+  with tf.Graph().as_default():
+    return native.is_available() and placement.is_for_cpu(tf.constant(0.0))
+
+
+def _use_portable_ops(test: unittest.TestCase) -> None:
   # unittest.TestCase.enterContext came with Python 3.11.
   context = placement.portable_ops()
   context.__enter__()
   test.addCleanup(context.__exit__, None, None, None)
 
 
-def _on_instruction_set(name: Optional[str]) -> Callable[..., None]:
-  def set_up(test):
-    native.use_instruction_set(name)
-    test.addCleanup(native.use_instruction_set, None)
-
-  return set_up
+def _use_instruction_set(name: Optional[str], test: unittest.TestCase) -> None:
+  native.use_instruction_set(name)
+  test.addCleanup(native.use_instruction_set, None)
 
 
+@functools.lru_cache(maxsize=None)
 def _others() -> Dict[str, Callable[[unittest.TestCase], None]]:
   """What sets up each implementation but the one that is used by default."""
   if not native.is_available():
     return {}
-  best = native.instruction_set()
-  others = {'Portable': _portable}
-  for name in ('AVX-512', 'AVX2', 'SSE2'):
-    if name != best and native.use_instruction_set(name):
-      others[name.replace('-', '')] = _on_instruction_set(name)
+  default = native.instruction_set()
+  others = {'Portable': _use_portable_ops}
+  for name in INSTRUCTION_SETS:
+    if name != default and native.use_instruction_set(name):
+      others[name.replace('-', '')] = functools.partial(
+          _use_instruction_set, name
+      )
   native.use_instruction_set(None)
   return others
+
+
+def _add_case(case, name, prepare):
+  def set_up(self):
+    prepare(self)
+    super(added, self).setUp()
+
+  # Not `type`: parameterized tests have a metaclass.
+  added = type(case)(
+      case.__name__ + name,
+      (case,),
+      {'setUp': set_up, '__module__': case.__module__, '__doc__': case.__doc__},
+  )
+  setattr(sys.modules[case.__module__], added.__name__, added)
 
 
 def on_every_implementation(
     case: Type[unittest.TestCase],
 ) -> Type[unittest.TestCase]:
-  """Decorates a test case, to run with portable ops and all instruction sets.
+  """Decorates a test case to run with portable ops and all instruction sets.
+
+  Graphs that the case builds before `setUp`, as in `setUpClass`, get what is
+  used by default.
 
   Args:
     case: runs with what is used by default: native ops of the best instruction
@@ -50,20 +78,22 @@ def on_every_implementation(
   Returns:
     `case`. Its module gets one more case for each other implementation.
   """
-  module = sys.modules[case.__module__]
-  for name, enter in _others().items():
+  for name, prepare in _others().items():
+    _add_case(case, name, prepare)
+  return case
 
-    def set_up(self, enter=enter):
-      enter(self)
-      case.setUp(self)
 
-    setattr(
-        module,
-        case.__name__ + name,
-        type(
-            case.__name__ + name,
-            (case,),
-            {'setUp': set_up, '__module__': case.__module__},
-        ),
-    )
+def native_and_portable(
+    case: Type[unittest.TestCase],
+) -> Type[unittest.TestCase]:
+  """As `on_every_implementation`, but with one instruction set: for slow cases.
+
+  Args:
+    case: runs with what is used by default.
+
+  Returns:
+    `case`. Its module gets one more case with portable ops.
+  """
+  if 'Portable' in _others():
+    _add_case(case, 'Portable', _use_portable_ops)
   return case

@@ -5,7 +5,7 @@
 import importlib
 import os
 import tempfile
-from typing import Any, Callable, Dict, List, NamedTuple, Sequence, Union
+from typing import Any, Callable, Dict, List, NamedTuple, Sequence, Tuple, Union
 
 from absl.testing import absltest
 import numpy as np
@@ -202,3 +202,21 @@ def blobs(
       dtype
   )
   return [random.permutation(points), points[:k]]
+
+
+def around_centers(
+    n: int,
+    d: int,
+    k: int,
+    metric: str = numpy_model.SQUARED_EUCLIDEAN,
+    dtype=np.float32,
+    seed: int = 0,
+    offset: float = 0.0,
+) -> Tuple[np.ndarray, np.ndarray]:
+  """Points close to centers, and the centers; for cosine of unit length."""
+  random = np.random.RandomState(seed)
+  centers = offset + random.normal(0, 4, [k, d])
+  points = centers[random.randint(k, size=n)] + random.normal(0, 0.2, [n, d])
+  if metric == numpy_model.COSINE:
+    points, centers = map(numpy_model.normalize, (points, centers))
+  return points.astype(dtype), centers.astype(dtype)

@@ -87,9 +87,11 @@ def use_instruction_set(name: Optional[str]) -> bool:
     Whether the processor has it and the library was built with it; if not,
     nothing changes.
   """
+  if not is_available():
+    return False
   use = ctypes.CDLL(str(_LIBRARY)).kmeans_estimator_use_instruction_set
   use.argtypes = [ctypes.c_char_p]
-  return bool(is_available() and use(name and name.encode()))
+  return bool(use(name and name.encode()))
 
 
 def _optional(weights: Optional[tf.Tensor]) -> List[tf.Tensor]:
@@ -132,6 +134,9 @@ def allocate(
               cosine=cosine,
               part=part,
               parts=parts,
+              # TensorFlow sorts the inputs of a sum by their names. So sums are
+              # taken in the order of the rows in any graph.
+              name=f'allocate_{part:02}',
           )
       )
       for part in range(parts)

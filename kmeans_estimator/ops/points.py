@@ -6,11 +6,18 @@ from typing import Any
 
 import tensorflow as tf
 
+from kmeans_estimator.ops import native
+from kmeans_estimator.ops import placement
+
 _SINGLE_PRECISION = (
     tf.float32, tf.float16, tf.bfloat16, tf.bool, tf.int8, tf.int16, tf.int32,
     tf.int64, tf.uint8, tf.uint16, tf.uint32, tf.uint64,
 )  # pyformat: disable
 _MAX_NAMED = 5
+_NOT_FINITE = (
+    'The batch holds NaN or Inf, or numbers so large that their squares overflow '
+    '(then no column is named). Rows, of at most five:'
+)
 
 
 def float_dtype(dtype: tf.DType, name: str) -> tf.DType:
@@ -81,6 +88,8 @@ def assert_finite(
     An op; running it raises `InvalidArgumentError` that names the first rows
     and columns, at most five of each, that are not finite.
   """
+  if placement.is_for_cpu(total) and native.is_available():
+    return native.check_finite(points, distance, total, _NOT_FINITE)
   rows = _places_of_non_finite(distance)
   # A sum over rows is finite only in columns that are.
   columns = _places_of_non_finite(
@@ -92,8 +101,7 @@ def assert_finite(
     return tf.raw_ops.Assert(
         condition=condition,
         data=[
-            'The batch holds NaN or Inf, or numbers so large that their squares'
-            ' overflow (then no column is named). Rows, of at most five:',
+            _NOT_FINITE,
             rows,
             'columns:',
             columns,

@@ -214,6 +214,25 @@ def relocate(
   )
 
 
+def check_finite(
+    points: tf.Tensor, distance: tf.Tensor, total: tf.Tensor, message: str
+) -> tf.Operation:
+  """Fails if a step met NaN or Inf, and says where; see `points.assert_finite`.
+
+  Args:
+    points: float32 or float64 `[n, d]`.
+    distance: `[n]` of the points' dtype.
+    total: scalar of the points' dtype.
+    message: what the error begins with.
+
+  Returns:
+    The op that checks. None in eager mode, which has checked already.
+  """
+  return _library().kmeans_estimator_check_finite(
+      points=points, distance=distance, total=total, message=message
+  )
+
+
 def kmeans_plus_plus(
     points: tf.Tensor,
     num_to_sample: Integer,

@@ -4,8 +4,20 @@
 
 import pathlib
 import re
+import sys
 
 import setuptools
+from setuptools.command import build_ext
+
+try:
+  from setuptools.command import bdist_wheel
+except ImportError:  # setuptools before 70.1
+  from wheel import bdist_wheel
+
+# Build frontends do not put this folder on the path.
+sys.path.insert(0, str(pathlib.Path(__file__).parent.resolve()))
+
+import build_native
 
 _ROOT = pathlib.Path(__file__).parent
 
@@ -27,6 +39,57 @@ _SERVING = [
     'tensorflow-serving-api>=2.13,<2.22',
     'tf2onnx>=1.17; python_version >= "3.10"',
 ]
+
+_LIBRARY = 'kmeans_estimator.ops.native._kernels'
+_WITHOUT_NATIVE_OPS = """{}
+kmeans_estimator is installed without its native ops: it will use its portable
+ops, which are slower. To have the native ops, install a C++17 compiler (GCC or
+Clang), name it in the environment variable CXX unless it is called c++, and
+install kmeans_estimator again."""
+
+
+class _BuildLibrary(build_ext.build_ext):
+  """Builds the native ops; without a C++ compiler, the package has none."""
+
+  def run(self):
+    library = pathlib.Path(self.build_lib, self.get_ext_filename(_LIBRARY))
+    try:
+      build_native.build(library)
+    except build_native.BuildError as error:
+      self.warn(_WITHOUT_NATIVE_OPS.format(error))
+      library.unlink(missing_ok=True)
+      if self.inplace:
+        build_native.LIBRARY.unlink(missing_ok=True)
+      # From here on this is a package of Python modules only.
+      self.distribution.ext_modules = self.extensions = []
+    else:
+      if self.inplace:
+        self.copy_extensions_to_source()
+
+  def get_ext_filename(self, fullname):
+    """Returns a path that does not name Python's ABI, which is not used."""
+    return str(pathlib.Path(*fullname.split('.')).with_suffix('.so'))
+
+
+class _Wheel(bdist_wheel.bdist_wheel):
+  """Tags wheels py3-none-<platform>; without the native ops, py3-none-any."""
+
+  @property
+  def root_is_pure(self):
+    return not self.distribution.has_ext_modules()
+
+  @root_is_pure.setter
+  def root_is_pure(self, value):
+    """Does nothing: options are set before it is known what can be built."""
+
+  def get_tag(self):
+    platform = super().get_tag()[2]
+    if platform.startswith('macosx'):
+      # A universal Python builds the library for its own machine only.
+      machine = build_native.machine_of(build_native.compiler_command())
+      platform = platform.replace('universal2', machine)
+    return 'py3', 'none', platform
+
 
 setuptools.setup(
     name='kmeans-estimator',
@@ -51,6 +114,8 @@ setuptools.setup(
         include=['kmeans_estimator', 'kmeans_estimator.*']
     ),
     package_data={'kmeans_estimator': ['py.typed']},
+    ext_modules=[setuptools.Extension(_LIBRARY, sources=[])],
+    cmdclass={'build_ext': _BuildLibrary, 'bdist_wheel': _Wheel},
     python_requires='>=3.9',
     install_requires=[
         'absl-py',

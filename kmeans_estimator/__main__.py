@@ -29,6 +29,11 @@ def main():
   if len(sys.argv) < 2:
     print(_USAGE, file=sys.stderr)
     sys.exit(2)
+  if sys.argv[1] == '--version':
+    from kmeans_estimator import _about
+
+    print(_about.versions())
+    return
   del sys.argv[0]
   path = sys.argv[0]
   try:

@@ -41,31 +41,71 @@ class Allocated(NamedTuple):
   totals: tf.Tensor
 
 
+class _Loading(NamedTuple):
+  """How loading the library ended: one of the two is None.
+
+  Attributes:
+    library: the module of the ops.
+    failure: why there is none.
+  """
+
+  library: Optional[Any]
+  failure: Optional[str]
+
+
 @functools.lru_cache(maxsize=None)
-def _library() -> Optional[Any]:
-  """The module of the ops; None where it was not built or is switched off."""
-  if os.environ.get(_SWITCH) == '0' or not _LIBRARY.exists():
-    return None
+def _load() -> _Loading:
+  if os.environ.get(_SWITCH) == '0':
+    return _Loading(None, f'{_SWITCH}=0 switches the native ops off')
+  if not _LIBRARY.exists():
+    return _Loading(
+        None,
+        'the native ops are not built; installing kmeans_estimator builds them '
+        'where there is a C++ compiler',
+    )
+  if _is_stale():
+    tf.compat.v1.logging.warning(
+        'The native ops of kmeans_estimator are older than their sources in '
+        '%s. Run `python build_native.py` in the checkout.',
+        _LIBRARY.parent,
+    )
   # TensorFlow up to 2.15 loads its own library in private.
   framework = sorted(
       pathlib.Path(tf.sysconfig.get_lib()).glob('libtensorflow_framework.*')
   )
   try:
     ctypes.CDLL(str(framework[0]), ctypes.RTLD_GLOBAL)
-    return tf.load_op_library(str(_LIBRARY))
+    return _Loading(tf.load_op_library(str(_LIBRARY)), None)
   except (tf.errors.NotFoundError, IndexError, OSError) as error:
+    failure = f'{_LIBRARY} could not be loaded ({error})'
     tf.compat.v1.logging.warning(
-        'kmeans_estimator uses its portable ops, which are slower: %s could '
-        'not be loaded (%s).',
-        _LIBRARY,
-        error,
+        'kmeans_estimator uses its portable ops, which are slower: %s.', failure
     )
-    return None
+    return _Loading(None, failure)
+
+
+def _is_stale() -> bool:
+  """Whether sources beside the library, as in a checkout, are newer."""
+  built = _LIBRARY.stat().st_mtime
+  return any(
+      path.suffix in ('.cc', '.h') and path.stat().st_mtime > built
+      for path in _LIBRARY.parent.iterdir()
+  )
+
+
+def _library() -> Optional[Any]:
+  """The module of the ops; None if they are not available."""
+  return _load().library
 
 
 def is_available() -> bool:
   """Whether the ops can be used in this process."""
   return _library() is not None
+
+
+def unavailable_because() -> Optional[str]:
+  """Why the ops cannot be used in this process; None if they can."""
+  return _load().failure
 
 
 def instruction_set() -> Optional[str]:

@@ -280,12 +280,19 @@ std::vector<int64_t> Farthest(const T* distance, const T* weights, int64_t n,
   return rows;
 }
 
-// What 1 / |row| is; 0 for a row of zeros.
+// The length of a row. Scaled by the largest magnitude, squares neither overflow
+// nor vanish.
 template <typename T>
-double Scale(const T* row, int64_t d) {
-  double square = 0;
-  for (int64_t j = 0; j < d; ++j) square += double{row[j]} * row[j];
-  return square > 0 ? 1 / std::sqrt(square) : 0;
+double Length(const T* row, int64_t d) {
+  double largest = 0, square = 0;
+  for (int64_t j = 0; j < d; ++j) {
+    largest = std::max(largest, std::abs(double{row[j]}));
+  }
+  if (largest == 0) return 0;
+  for (int64_t j = 0; j < d; ++j) {
+    square += (row[j] / largest) * (row[j] / largest);
+  }
+  return largest * std::sqrt(square);
 }
 
 // Gives each empty cluster the point that is farthest from its center, the next
@@ -320,11 +327,11 @@ void ComputeRelocation(void* kernel, TF_OpKernelContext* context) {
     const T* point = Data<T>(points) + rows[i] * sizes.d;
     const int64_t from = index[rows[i]], to = empty[i];
     const double weight = weights ? weights[rows[i]] : 1;
-    const double scale =
-        weight * (attributes.cosine ? Scale(point, sizes.d) : 1);
+    const double length = attributes.cosine ? Length(point, sizes.d) : 1;
     for (int64_t j = 0; j < sizes.d; ++j) {
-      sums[from * sizes.d + j] -= scale * point[j];
-      sums[to * sizes.d + j] = scale * point[j];
+      const double moved = length > 0 ? weight * (point[j] / length) : 0;
+      sums[from * sizes.d + j] -= moved;
+      sums[to * sizes.d + j] = moved;
     }
     totals[from] -= weight;
     totals[to] = weight;

@@ -1,0 +1,115 @@
+# Copyright 2026 The kmeans_estimator Authors.
+# SPDX-License-Identifier: Apache-2.0
+"""Tests of whether there are native ops, and of what is said if not."""
+
+import os
+import pathlib
+from unittest import mock
+
+import tensorflow as tf
+
+from kmeans_estimator.ops import native
+from tests import running
+from tests import testing
+
+
+class LoadingTest(tf.test.TestCase):
+
+  def setUp(self):
+    super().setUp()
+    self.folder = pathlib.Path(testing.temporary_folder(self))
+
+  def _load(self, library):
+    """What loading `library` gives, and the warnings."""
+    with mock.patch.object(native, '_LIBRARY', library):
+      with mock.patch.object(
+          tf.compat.v1.logging, 'warning'
+      ) as warning, mock.patch.dict(os.environ):
+        os.environ.pop('KMEANS_ESTIMATOR_NATIVE', None)
+        loading = native._load.__wrapped__()
+    return loading, [
+        call.args[0] % call.args[1:] for call in warning.mock_calls
+    ]
+
+  def _write(self, name, modified=None):
+    path = self.folder / name
+    path.write_text('no library')
+    if modified is not None:
+      os.utime(path, (modified, modified))
+    return path
+
+  def test_not_built(self):
+    library = self.folder / '_kernels.so'
+    loading, warnings = self._load(library)
+    self.assertIsNone(loading.library)
+    self.assertIn('are not built', loading.failure)
+    self.assertEmpty(warnings)
+
+  def test_not_a_library(self):
+    library = self._write('_kernels.so')
+    loading, warnings = self._load(library)
+    self.assertIsNone(loading.library)
+    self.assertIn(f'{library} could not be loaded (', loading.failure)
+    self.assertLen(warnings, 1)
+    self.assertIn('uses its portable ops', warnings[0])
+    self.assertIn(str(library), warnings[0])
+
+  def test_older_than_its_sources(self):
+    library = self._write('_kernels.so', 1000)
+    self._write('simd.h', 1000)
+    self._write('__init__.py', 1001)
+    _, warnings = self._load(library)
+    self.assertLen(warnings, 1)
+    self._write('simd.h', 1001)
+    _, warnings = self._load(library)
+    self.assertLen(warnings, 2)
+    self.assertRegex(
+        warnings[0], 'older than their sources .* `python build_native.py`'
+    )
+
+  def test_library_in_use_is_as_new_as_its_sources(self):
+    if native.is_available():
+      self.assertFalse(native._is_stale())
+
+  def test_state(self):
+    if native.is_available():
+      self.assertIsNone(native.unavailable_because())
+      self.assertIn(
+          native.instruction_set(), ['SSE2', 'AVX2', 'AVX-512', 'NEON']
+      )
+    else:
+      self.assertIsNotNone(native.unavailable_because())
+      self.assertIsNone(native.instruction_set())
+
+
+class VersionsTest(tf.test.TestCase):
+
+  def _versions(self, **environment):
+    result = running.run('-m', 'kmeans_estimator', '--version', **environment)
+    self.assertEqual(result.status, 0, result.err)
+    return result.out.splitlines()
+
+  def test_this_process(self):
+    lines = self._versions()
+    self.assertLen(lines, 4)
+    self.assertStartsWith(lines[0], 'kmeans_estimator ')
+    self.assertEqual(lines[1], f'TensorFlow {tf.__version__}')
+    self.assertRegex(lines[2], r'^Python 3\.\d+\.\d+')
+    self.assertEqual(
+        lines[3],
+        f'ops on CPUs: native, {native.instruction_set()}'
+        if native.is_available()
+        else f'ops on CPUs: portable: {native.unavailable_because()}',
+    )
+
+  def test_switched_off(self):
+    lines = self._versions(KMEANS_ESTIMATOR_NATIVE='0')
+    self.assertEqual(
+        lines[3],
+        'ops on CPUs: portable: KMEANS_ESTIMATOR_NATIVE=0 switches the native '
+        'ops off',
+    )
+
+
+if __name__ == '__main__':
+  tf.test.main()

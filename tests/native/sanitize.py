@@ -1,0 +1,172 @@
+# Copyright 2026 The kmeans_estimator Authors.
+# SPDX-License-Identifier: Apache-2.0
+"""Checks the C++ code under sanitizers, without TensorFlow.
+
+  python -m tests.native.sanitize                 # the compiler is $CXX or c++
+  python -m tests.native.sanitize --sanitizers= --runner='valgrind -q ...'
+  CXX=aarch64-linux-gnu-g++ python -m tests.native.sanitize \\
+      --sanitizers=undefined --runner='qemu-aarch64 -L /usr/aarch64-linux-gnu'
+
+Builds `check_kernels.cc` with the library's objects, and with a stand-in for
+TensorFlow, and runs it for each instruction set that the machine has. A second
+program has the same kernels with vectors that are longer than the machine's:
+what is written for AVX-512 runs on machines without it.
+"""
+
+import argparse
+import os
+import pathlib
+import shlex
+import subprocess
+import sys
+import tempfile
+from typing import Iterator, List, NamedTuple, Sequence, Tuple
+
+import build_native
+
+_HERE = pathlib.Path(__file__).parent.resolve()
+NOT_ON_THIS_MACHINE = 77
+_ENVIRONMENT = {
+    # Kernels report that there is no memory, and the checks ask for too much.
+    'ASAN_OPTIONS': 'allocator_may_return_null=1',
+    'UBSAN_OPTIONS': 'print_stacktrace=1',
+}
+
+
+class Program(NamedTuple):
+  """A program to build.
+
+  Attributes:
+    name: what is special about it.
+    objects: the objects of the library.
+    options: compiler options of its kernels.
+  """
+
+  name: str
+  objects: Sequence[build_native.Object]
+  options: Tuple[str, ...] = ()
+
+
+def programs(machine: str) -> List[Program]:
+  """Lists the programs to check on a machine."""
+  objects = build_native.objects(machine)
+  # GCC notes that such vectors are passed in other ways elsewhere.
+  options = ('-Wno-psabi',)
+  if machine == 'x86_64':
+    long = (
+        build_native.kernels('kBaseline', 'SSE2, 64 bytes', 64),
+        build_native.kernels('kAvx2', 'AVX2, 64 bytes', 64, *build_native.AVX2),
+        build_native.AVX512_KERNELS,
+    )
+  else:
+    long = (build_native.kernels('kBaseline', 'NEON, 64 bytes', 64),)
+  return [
+      Program('as built', objects),
+      Program(
+          'long vectors', (build_native.Object('ops.cc'), *long), options
+      ),
+  ]
+
+
+def build(
+    program: Program,
+    compiler: Sequence[str],
+    sanitizers: str,
+    folder: pathlib.Path,
+) -> str:
+  """Builds a program; returns its path.
+
+  Args:
+    program: which.
+    compiler: the compiler's command.
+    sanitizers: those of the compiler's `-fsanitize`, separated by commas.
+    folder: where to put files.
+
+  Raises:
+    build_native.BuildError: if the compiler fails or has a warning.
+  """
+  options = ['-g', '-Wall', '-Wextra', '-Werror', *program.options]
+  link_options = []
+  if sanitizers:
+    link_options = [
+        # Sanitized code compiles in a quarter of the time so.
+        '-O1',
+        f'-fsanitize={sanitizers}',
+        '-fno-sanitize-recover=all',
+        '-fno-omit-frame-pointer',
+    ]
+  # The checks themselves are not what is checked, and compile faster so.
+  unchecked = ['-O1', '-fno-sanitize=all', f'-I{_HERE}']
+  objects = [
+      *program.objects,
+      *(
+          build_native.Object(str(_HERE / name), tuple(unchecked))
+          for name in ('check_kernels.cc', 'fake_tensorflow.cc')
+      ),
+  ]
+  files = build_native.compile_all(
+      compiler, objects, [*options, *link_options], folder
+  )
+  path = str(folder / 'check_kernels')
+  build_native.run([*compiler, *link_options, *files, '-o', path])
+  return path
+
+
+def run(
+    path: str, runner: Sequence[str], cases: int, seed: int
+) -> Iterator[Tuple[str, int, str]]:
+  """Runs a program for each of its instruction sets.
+
+  Args:
+    path: the program.
+    runner: the command that runs programs; empty: this machine does.
+    cases: how many batches to check in each float type.
+    seed: what the batches are drawn from.
+
+  Yields:
+    The instruction set, the exit status, and what was written.
+  """
+  names = subprocess.run(
+      [*runner, path], check=True, capture_output=True, text=True
+  ).stdout.splitlines()
+  for name in names:
+    process = subprocess.run(
+        [*runner, path, name, str(cases), str(seed)],
+        env={**_ENVIRONMENT, **os.environ},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        encoding='utf-8',
+        errors='replace',
+        check=False,
+    )
+    yield name, process.returncode, process.stdout
+
+
+def main() -> int:
+  parser = argparse.ArgumentParser(description=__doc__.partition('\n')[0])
+  parser.add_argument('--cases', type=int, default=2000)
+  parser.add_argument('--seed', type=int, default=0)
+  parser.add_argument('--sanitizers', default='address,undefined')
+  parser.add_argument('--runner', type=shlex.split, default=[])
+  arguments = parser.parse_args()
+  compiler = build_native.compiler_command()
+  failed = False
+  for program in programs(build_native.machine_of(compiler)):
+    with tempfile.TemporaryDirectory() as folder:
+      path = build(
+          program, compiler, arguments.sanitizers, pathlib.Path(folder)
+      )
+      for name, status, output in run(
+          path, arguments.runner, arguments.cases, arguments.seed
+      ):
+        if status == NOT_ON_THIS_MACHINE:
+          print(f'{program.name}: {name}: not on this machine', flush=True)
+          continue
+        result = f'failed with status {status}' if status else 'passed'
+        print(f'{program.name}: {name}: {result}\n{output}', end='', flush=True)
+        failed |= status != 0
+  return int(failed)
+
+
+if __name__ == '__main__':
+  sys.exit(main())

@@ -54,7 +54,7 @@ def tests(session, tensorflow):
       f'--junitxml={report}',
       '-o',
       f'junit_suite_name={versions.strip().splitlines()[-1]}',
-      *(session.posargs or ['-n', '2']),
+      *session.posargs,
   )
 
 

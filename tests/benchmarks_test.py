@@ -9,6 +9,7 @@ from unittest import mock
 from absl.testing import absltest
 from absl.testing import parameterized
 import numpy as np
+import pytest
 
 from benchmarks import cases
 from benchmarks import data
@@ -19,6 +20,7 @@ from tests import running
 from tests import testing
 
 
+@pytest.mark.slow
 class CommandTest(absltest.TestCase):
 
   def test_writes_a_table_and_plots(self):
@@ -52,6 +54,7 @@ class CommandTest(absltest.TestCase):
       cases.matching(['lloyd', 'lloid'])
 
 
+@pytest.mark.slow
 class CasesTest(parameterized.TestCase):
 
   @parameterized.parameters(

@@ -10,10 +10,13 @@ import os
 from absl.testing import absltest
 from absl.testing import parameterized
 import numpy as np
+import pytest
 
 from tests import exports
 from tests import running
 from tests import testing
+
+pytestmark = pytest.mark.slow
 
 _PROGRAM = os.path.join(running.ROOT, 'examples', 'serving', 'c_library.py')
 # Asks all that `questions.npz` holds, and one more with too few columns.

@@ -10,10 +10,13 @@ from unittest import mock
 
 from absl.testing import absltest
 from absl.testing import parameterized
+import pytest
 
 from kmeans_estimator import estimator
 from tests import running
 from tests import testing
+
+pytestmark = pytest.mark.slow
 
 _FOLDER = pathlib.Path(running.ROOT, 'examples', 'distributed')
 

@@ -7,6 +7,7 @@ import os
 import types
 
 from absl.testing import parameterized
+import pytest
 import tensorflow as tf
 
 import kmeans_estimator
@@ -255,6 +256,7 @@ kmeans.export_saved_model(kmeans.model_dir + '/export', receive)
 """
 
 
+@pytest.mark.slow
 class RestoreTest(tf.test.TestCase):
 
   def test_restores(self):
@@ -274,6 +276,7 @@ class RestoreTest(tf.test.TestCase):
     self.assertNotIn('tf.keras', result.err)
 
 
+@pytest.mark.slow
 class ImportTest(tf.test.TestCase, parameterized.TestCase):
 
   @parameterized.parameters('0', '1')

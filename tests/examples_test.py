@@ -7,10 +7,13 @@ import re
 
 from absl.testing import absltest
 import numpy as np
+import pytest
 import tensorflow as tf
 
 from tests import running
 from tests import testing
+
+pytestmark = pytest.mark.slow
 
 
 def scores(output: str) -> list:
@@ -22,7 +25,7 @@ class ExamplesTest(absltest.TestCase):
   def test_quickstart(self):
     folder = testing.temporary_folder(self)
     script = os.path.join(running.ROOT, 'examples', 'quickstart.py')
-    result = running.run(script, cwd=folder)
+    result = running.run_forked(script, cwd=folder)
     self.assertEqual(result.status, 0, result.err)
     self.assertLen(scores(result.out), 6)
     self.assertLess(scores(result.out)[-1], scores(result.out)[0])
@@ -47,7 +50,7 @@ class ExamplesTest(absltest.TestCase):
     with open(os.path.join(running.ROOT, 'README.md'), encoding='utf-8') as f:
       _, _, section = f.read().partition('## More than one device')
     program = re.search(r'```python\n(.*?)```', section, re.DOTALL).group(1)
-    result = running.run(
+    result = running.run_forked(
         '-c', program + "print(kmeans.get_variable_value('global_step'))"
     )
     self.assertEqual(result.status, 0, result.err)

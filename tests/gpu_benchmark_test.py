@@ -4,12 +4,15 @@
 
 from absl.testing import absltest
 import numpy as np
+import pytest
 
 from benchmarks import data
 from benchmarks.gpu import export
 from benchmarks.gpu import files
 from tests import numpy_model
 from tests import testing
+
+pytestmark = pytest.mark.slow
 
 
 class ExportTest(absltest.TestCase):

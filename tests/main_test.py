@@ -7,6 +7,7 @@ import signal
 import textwrap
 
 from absl.testing import parameterized
+import pytest
 import tensorflow as tf
 
 from kmeans_estimator import __main__ as main_lib
@@ -184,6 +185,7 @@ print(tf.constant(kmeans.cluster_centers()).numpy().round(2).tolist())
 """
 
 
+@pytest.mark.slow
 class WithTensorFlowTest(tf.test.TestCase, parameterized.TestCase):
 
   def _run(self, source, **others):

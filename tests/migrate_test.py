@@ -6,9 +6,12 @@ import os
 import re
 
 import numpy as np
+import pytest
 import tensorflow as tf
 
 from tests import running
+
+pytestmark = pytest.mark.slow
 
 
 class MigrateTest(tf.test.TestCase):

@@ -13,10 +13,13 @@ import unittest
 from absl.testing import absltest
 from absl.testing import parameterized
 import numpy as np
+import pytest
 
 from tests import exports
 from tests import running
 from tests import testing
+
+pytestmark = pytest.mark.slow
 
 _HAS_ONNX = sys.version_info >= (3, 10)
 if _HAS_ONNX:
@@ -65,7 +68,7 @@ class OnnxTest(parameterized.TestCase):
   def test_command(self):
     metric, file = exports.METRICS[0], 'model.onnx'
     folder = testing.temporary_folder(self)
-    result = running.run(
+    result = running.run_forked(
         *('-m', 'tf2onnx.convert'),
         *('--saved-model', exports.saved_model(metric)),
         *('--signature_def', 'serving_default', '--output', file),

@@ -5,10 +5,13 @@
 import os
 
 from absl.testing import absltest
+import pytest
 
 import kmeans_estimator
 from tests import running
 from tests import testing
+
+pytestmark = pytest.mark.slow
 
 # Runs setup.py where `import tensorflow` fails, as in a build environment.
 _SETUP = """

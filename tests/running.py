@@ -1,13 +1,25 @@
 # Copyright 2026 The kmeans_estimator Authors.
 # SPDX-License-Identifier: Apache-2.0
-"""Python processes of their own, for what a process can do only once."""
+"""Python processes of their own, for what a process can do only once.
 
+`run` starts an interpreter, in which importing TensorFlow takes 6 seconds of
+CPU. `fork` and `run_forked` fork a server process that has imported TensorFlow
+and started no session, in less than 0.1 seconds: use them unless a test is
+about imports.
+"""
+
+import multiprocessing
 import os
+import runpy
 import subprocess
 import sys
-from typing import NamedTuple, Optional
+import tempfile
+from typing import Any, Callable, Dict, NamedTuple, Optional, Tuple
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+
+_forks = multiprocessing.get_context('forkserver')
+_forks.set_forkserver_preload(['tests.testing'])
 
 
 class Result(NamedTuple):
@@ -43,3 +55,79 @@ def run(*args: str, cwd: Optional[str] = None, **environment: str) -> Result:
       check=False,
   )
   return Result(process.returncode, process.stdout, process.stderr)
+
+
+def fork(
+    log: str, target: Callable[..., Any], *args: Any, **environment: str
+) -> multiprocessing.process.BaseProcess:
+  """Starts `target(*args)` in a process that has imported TensorFlow.
+
+  Args:
+    log: a file for both of the process's streams.
+    target: a function of a module, which the process imports.
+    *args: its arguments.
+    **environment: variables to set beside the present ones.
+
+  Returns:
+    The process.
+  """
+  return _start(log, log, environment, target, *args)
+
+
+def run_forked(
+    *args: str, cwd: Optional[str] = None, **environment: str
+) -> Result:
+  """Does as `run`, in a process that has imported TensorFlow."""
+  with tempfile.TemporaryDirectory() as folder:
+    out, err = os.path.join(folder, 'out'), os.path.join(folder, 'err')
+    process = _start(out, err, environment, _interpret, args, cwd)
+    process.join()
+    return Result(process.exitcode, _read(out), _read(err))
+
+
+def _start(out, err, environment, target, *args):
+  for path in {out, err}:
+    # Before the process does, so that it can be read at any time.
+    open(path, 'w', encoding='utf-8').close()
+  process = _forks.Process(
+      target=_with_streams, args=(out, err, environment, target, *args)
+  )
+  process.start()
+  return process
+
+
+def _with_streams(
+    out: str,
+    err: str,
+    environment: Dict[str, str],
+    target: Callable[..., Any],
+    *args: Any,
+) -> None:
+  """Runs `target` in the new process."""
+  for path, descriptor in (out, 1), (err, 2):
+    os.dup2(os.open(path, os.O_WRONLY | os.O_APPEND), descriptor)
+  os.environ.update({'CUDA_VISIBLE_DEVICES': '', **environment})
+  target(*args)
+
+
+def _interpret(args: Tuple[str, ...], cwd: Optional[str]) -> None:
+  """Does in this process what `python *args` does."""
+  if cwd is not None:
+    os.chdir(cwd)
+  if args[0] == '-c':
+    sys.argv = ['-c', *args[2:]]
+    sys.path.insert(0, '')
+    exec(args[1], {'__name__': '__main__'})
+  elif args[0] == '-m':
+    sys.argv = list(args[1:])
+    sys.path.insert(0, os.getcwd())
+    runpy.run_module(args[1], run_name='__main__', alter_sys=True)
+  else:
+    sys.argv = list(args)
+    sys.path.insert(0, os.path.dirname(os.path.abspath(args[0])))
+    runpy.run_path(args[0], run_name='__main__')
+
+
+def _read(path):
+  with open(path, encoding='utf-8') as f:
+    return f.read()

@@ -7,11 +7,14 @@ import os
 from absl.testing import absltest
 from absl.testing import parameterized
 import numpy as np
+import pytest
 import tensorflow as tf
 
 from tests import exports
 from tests import running
 from tests import testing
+
+pytestmark = pytest.mark.slow
 
 
 class SavedModelTest(parameterized.TestCase):
@@ -41,7 +44,7 @@ class SavedModelTest(parameterized.TestCase):
     folder = testing.temporary_folder(self)
     points = exports.points(30, dtype)
     np.save(os.path.join(folder, 'points.npy'), points)
-    result = running.run(
+    result = running.run_forked(
         *('-m', 'tensorflow.python.tools.saved_model_cli', 'run'),
         *('--dir', exports.saved_model(metric, dtype)),
         *('--tag_set', 'serve', '--signature_def', signature),

@@ -6,6 +6,7 @@ from absl.testing import absltest
 from absl.testing import parameterized
 import grpc
 import numpy as np
+import pytest
 import tensorflow as tf
 from tensorflow_serving.apis import get_model_metadata_pb2
 from tensorflow_serving.apis import predict_pb2
@@ -13,6 +14,8 @@ from tensorflow_serving.apis import prediction_service_pb2_grpc
 
 from tests import exports
 from tests import prediction_service
+
+pytestmark = pytest.mark.slow
 
 
 class ServingApiTest(parameterized.TestCase):

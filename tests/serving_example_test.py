@@ -9,18 +9,21 @@ import tempfile
 
 from absl.testing import absltest
 import numpy as np
+import pytest
 import tensorflow as tf
 from tensorflow_serving.apis import prediction_log_pb2
 
 from tests import prediction_service
 from tests import running
 
+pytestmark = pytest.mark.slow
+
 _COLOURS = np.float32([[174, 201, 231], [61, 58, 23], [240, 240, 240]])
 _ROWS = [','.join(f'{x:g}' for x in row) for row in _COLOURS]
 
 
-def _run(program, *args):
-  result = running.run(
+def _run(program, *args, run=running.run_forked):
+  result = run(
       os.path.join(running.ROOT, 'examples', 'serving', program), *args
   )
   if result.status:
@@ -59,7 +62,8 @@ class ServingExampleTest(absltest.TestCase):
     np.testing.assert_array_equal(self.answer, distances.argmin(axis=1))
 
   def test_c_library(self):
-    out = _run('c_library.py', self.path, *_ROWS)
+    # Not forked: the program must do without the Python package.
+    out = _run('c_library.py', self.path, *_ROWS, run=running.run)
     self.assertEqual(out.strip(), str(self.answer))
 
   def test_tflite(self):

@@ -5,11 +5,14 @@
 from absl.testing import absltest
 from absl.testing import parameterized
 import numpy as np
+import pytest
 import tensorflow as tf
 
 from tests import exports
 from tests import numpy_model
 from tests import testing
+
+pytestmark = pytest.mark.slow
 
 # Large enough that the converter quantises the centers: it leaves constants of
 # less than 1024 elements alone.

@@ -15,6 +15,7 @@ from unittest import mock
 
 from absl.testing import absltest
 from absl.testing import parameterized
+import pytest
 import tensorflow as tf
 
 from kmeans_estimator import estimator
@@ -302,13 +303,14 @@ class _Says(estimator.SessionRunHook):
     print('variables', [v.op.name for v in tf.compat.v1.global_variables()])
 
 
+@pytest.mark.slow
 class ClusterTest(tf.test.TestCase):
 
   def test_chief_trains_and_evaluator_evaluates(self):
     chief, evaluator = processes.free_addresses(2)
     model_dir = self.get_temp_dir()
     for task_type in 'chief', 'evaluator':
-      result = running.run(
+      result = running.run_forked(
           '-c',
           _TASK_OF_A_CLUSTER,
           model_dir,

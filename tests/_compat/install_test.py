@@ -6,6 +6,7 @@ import importlib.util
 import sys
 from unittest import mock
 
+import pytest
 import tensorflow as tf
 
 from kmeans_estimator import _compat
@@ -37,6 +38,7 @@ class InstallTest(tf.test.TestCase):
       with self.assertRaisesRegex(ImportError, 'pip install "tensorflow-est'):
         _compat.install()
 
+  @pytest.mark.slow
   def test_import_fails_clearly(self):
     result = running.run(
         '-c',

@@ -4,6 +4,7 @@
 
 from absl.testing import parameterized
 import numpy as np
+import pytest
 import tensorflow as tf
 
 import kmeans_estimator
@@ -295,10 +296,11 @@ class BadBatchTest(tf.test.TestCase, parameterized.TestCase):
       _kmeans(2, initial_clusters='random').train(batches(2, 2, 2, 3))
 
 
+@pytest.mark.slow
 class LogicalDevicesTest(tf.test.TestCase):
 
   def test_cpus_of_a_process(self):
-    result = running.run('-m', 'tests.distribution.logical_devices')
+    result = running.run_forked('-m', 'tests.distribution.logical_devices')
     self.assertEqual(result.status, 0, result.err)
     one, two, four = map(float, result.out.split()[-3:])
     self.assertAllClose([two, four], [one, one], 1e-4)

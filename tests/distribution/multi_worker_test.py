@@ -6,12 +6,15 @@ import os
 import re
 
 import numpy as np
+import pytest
 import tensorflow as tf
 
 from tests import numpy_model
 from tests import testing
 from tests.distribution import processes
 from tests.distribution import task
+
+pytestmark = pytest.mark.slow
 
 _CHIEF, _WORKER = 'chief0', 'worker0'
 _CENTERS = task.points()[: task.CLUSTERS] + 0.25

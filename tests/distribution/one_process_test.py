@@ -3,10 +3,13 @@
 """Tests a training process that is killed and started again."""
 
 import numpy as np
+import pytest
 import tensorflow as tf
 
 from tests import testing
 from tests.distribution import processes
+
+pytestmark = pytest.mark.slow
 
 
 class OneProcessTest(tf.test.TestCase):

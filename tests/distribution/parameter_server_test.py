@@ -5,12 +5,15 @@
 import os
 import re
 
+import pytest
 import tensorflow as tf
 
 from tests import numpy_model
 from tests import testing
 from tests.distribution import processes
 from tests.distribution import task
+
+pytestmark = pytest.mark.slow
 
 _METRIC = numpy_model.SQUARED_EUCLIDEAN
 _CENTERS = task.points()[: task.CLUSTERS] + 0.25

@@ -7,12 +7,11 @@ import json
 import os
 import random
 import socket
-import subprocess
-import sys
 import time
 from typing import Any, Callable, Dict, List, Tuple, Union
 
 from tests import running
+from tests.distribution import task
 
 _SECONDS_BETWEEN_LOOKS = 0.05
 _SECONDS_UNTIL_GIVING_UP = 50
@@ -77,31 +76,19 @@ class Cluster:
       tf_config = {
           'cluster': self._spec, 'task': {'type': job, 'index': index}
       }  # pyformat: disable
-      environment = {
-          **os.environ,
-          'PYTHONPATH': running.ROOT,
-          'CUDA_VISIBLE_DEVICES': '',
-          'TF_CPP_MIN_LOG_LEVEL': '2',
-          'TF_CONFIG': json.dumps(tf_config if self._spec else {}),
-      }
-      # Tasks end when their stdin does, so whichever way the tests end.
-      with open(self._log(name), 'w', encoding='utf-8') as log:
-        self._tasks[name] = subprocess.Popen(
-            [
-                sys.executable, '-m', 'tests.distribution.task',
-                self._folder, name, json.dumps(self._options),
-            ],  # pyformat: disable
-            env=environment,
-            stdin=subprocess.PIPE,
-            stdout=log,
-            stderr=subprocess.STDOUT,
-        )
+      self._tasks[name] = running.fork(
+          self._log(name),
+          task.main,
+          self._folder,
+          name,
+          self._options,
+          TF_CONFIG=json.dumps(tf_config if self._spec else {}),
+      )
 
   def kill(self, name: str) -> None:
     """As `kill -9` does."""
     self._tasks[name].kill()
-    self._tasks[name].wait()
-    self._tasks[name].stdin.close()
+    self._tasks[name].join()
 
   def log(self, name: str) -> str:
     with open(self._log(name), encoding='utf-8') as log:
@@ -113,10 +100,10 @@ class Cluster:
   def wait_for(self, *names: str) -> Tuple[int, ...]:
     """Waits until tasks have ended, and returns their exit statuses."""
     self._wait(
-        lambda: all(self._tasks[name].poll() is not None for name in names),
+        lambda: not any(self._tasks[name].is_alive() for name in names),
         f'end of {names}',
     )
-    return tuple(self._tasks[name].returncode for name in names)
+    return tuple(self._tasks[name].exitcode for name in names)
 
   def wait_for_log(self, name: str, text: str) -> None:
     """Waits for a task to log something."""
@@ -136,7 +123,7 @@ class Cluster:
 
   def _wait_in(self, name, condition, what):
     def holds():
-      if self._tasks[name].poll() is not None:
+      if not self._tasks[name].is_alive():
         raise AssertionError(f'{name} ended:\n{self.log(name)}')
       return condition()
 

@@ -1,13 +1,11 @@
 # Copyright 2026 The kmeans_estimator Authors.
 # SPDX-License-Identifier: Apache-2.0
-"""One process of a cluster, see `processes.Cluster`.
-
-Usage: python -m tests.distribution.task FOLDER NAME OPTIONS
-"""
+"""What a process of a cluster does, see `processes.Cluster`."""
 
 import json
+import multiprocessing
+from multiprocessing import connection
 import os
-import sys
 import threading
 import time
 
@@ -32,8 +30,9 @@ def batches(share: int, shares: int, per_epoch: int) -> list:
   return np.split(points()[share::shares], per_epoch)
 
 
-def _end_with_stdin():
-  os.read(0, 1)
+def _end_with_tests():
+  """Ends this process when the one that runs the tests ends, in any way."""
+  connection.wait([multiprocessing.parent_process().sentinel])
   os._exit(1)
 
 
@@ -87,6 +86,7 @@ def main(folder: str, name: str, options: dict) -> None:
       bad_columns, bad_values: names of tasks whose input is to be bad.
       timeout: milliseconds that a step may take.
   """
+  threading.Thread(target=_end_with_tests, daemon=True).start()
   tf.compat.v1.logging.set_verbosity(tf.compat.v1.logging.INFO)
   path = os.path.join(folder, name)
   strategy = None
@@ -148,8 +148,3 @@ def main(folder: str, name: str, options: dict) -> None:
           throttle_secs=1,
       ),
   )
-
-
-if __name__ == '__main__':
-  threading.Thread(target=_end_with_stdin, daemon=True).start()
-  main(sys.argv[1], sys.argv[2], json.loads(sys.argv[3]))

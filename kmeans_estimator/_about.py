@@ -2,9 +2,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """What a report of a fault should say about an installation."""
 
-import importlib.metadata
 import os
 import platform
+
+import kmeans_estimator
 
 
 def versions() -> str:
@@ -21,15 +22,9 @@ def versions() -> str:
       else f'portable: {native.unavailable_because()}'
   )
   return '\n'.join([
-      f'kmeans_estimator {_own_version()}',
+      f'kmeans_estimator {kmeans_estimator.__version__}',
       f'TensorFlow {tf.__version__}',
       f'Python {platform.python_version()}',
       f'ops on CPUs: {ops}',
   ])
 
-
-def _own_version() -> str:
-  try:
-    return importlib.metadata.version('kmeans-estimator')
-  except importlib.metadata.PackageNotFoundError:
-    return '(not installed)'

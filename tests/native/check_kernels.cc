@@ -756,6 +756,40 @@ void ExpectFailure(const fake::Outcome& outcome, TF_Code code,
          outcome.message.c_str(), code, message.c_str());
 }
 
+template <typename T>
+void CheckFinite(Random& random) {
+  const int64_t n = random.Size(0, 20), d = random.Size(1, 20);
+  snprintf(description, sizeof description, "a check of %lld x %lld",
+           static_cast<long long>(n), static_cast<long long>(d));
+  const fake::Value points = NewValue<T>(random, {n, d});
+  const fake::Value distance = NewValue<T>(random, {n});
+  const fake::Value total = NewValue<T>(random, {});
+  std::fill_n(points.get<T>(), n * d, T(1));
+  std::fill_n(distance.get<T>(), n, T(1));
+  *total.get<T>() = n;
+  const auto run = [&] {
+    return fake::RunOp("KmeansEstimator>CheckFinite", kType<T>,
+                       {{"message", 1}}, {points, distance, total});
+  };
+  Expect(run().code == TF_OK, "finite numbers fail");
+  const T nan = std::numeric_limits<T>::quiet_NaN();
+  *total.get<T>() = nan;
+  if (n == 0) {
+    ExpectFailure(run(), TF_INVALID_ARGUMENT, "[message] [] [columns:] []");
+    return;
+  }
+  const int64_t row = random.Integer(0, n - 1);
+  const int64_t column = random.Integer(0, d - 1);
+  points.get<T>()[row * d + column] = distance.get<T>()[row] = nan;
+  ExpectFailure(run(), TF_INVALID_ARGUMENT,
+                "[message] [[" + std::to_string(row) + "]] [columns:] [[" +
+                    std::to_string(column) + "]]");
+  std::fill_n(points.get<T>(), n * d, nan);
+  std::fill_n(distance.get<T>(), n, nan);
+  ExpectFailure(run(), TF_INVALID_ARGUMENT,
+                n > 5 ? "[[0][1][2][3][4]...]" : "[[0]");
+}
+
 // Inputs that do not fit, and no memory.
 template <typename T>
 void CheckFailures(const KernelsOf<T>& kernels) {
@@ -909,6 +943,7 @@ void CheckAll(const KernelsOf<T>& kernels, int64_t num_cases, uint64_t seed) {
     CheckKMeansPlusPlus<T>(random);
     CheckKmc2<T>(random);
     CheckKmc2Chain<T>(random);
+    CheckFinite<T>(random);
   }
   CheckFailures<T>(kernels);
 }

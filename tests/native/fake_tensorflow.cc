@@ -222,6 +222,7 @@ void TF_OpDefinitionBuilderAddOutput(TF_OpDefinitionBuilder* builder,
                                      const char* spec) {
   builder->outputs.push_back(spec);
 }
+void TF_OpDefinitionBuilderSetIsStateful(TF_OpDefinitionBuilder*, bool) {}
 void TF_OpDefinitionBuilderSetShapeInferenceFunction(
     TF_OpDefinitionBuilder* builder,
     void (*infer)(TF_ShapeInferenceContext*, TF_Status*)) {
@@ -331,6 +332,14 @@ void TF_OpKernelConstruction_GetAttrBool(TF_OpKernelConstruction* construction,
   int64_t number = 0;
   TF_OpKernelConstruction_GetAttrInt64(construction, name, &number, status);
   if (status->code == TF_OK) *value = number;
+}
+// Every text attribute is its own name.
+void TF_OpKernelConstruction_GetAttrString(
+    TF_OpKernelConstruction* construction, const char* name, char* value,
+    size_t max_length, TF_Status* status) {
+  int64_t number = 0;
+  TF_OpKernelConstruction_GetAttrInt64(construction, name, &number, status);
+  if (status->code == TF_OK) strncpy(value, name, max_length);
 }
 void TF_OpKernelConstruction_Failure(TF_OpKernelConstruction* construction,
                                      TF_Status* status) {

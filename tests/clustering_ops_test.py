@@ -309,15 +309,51 @@ class InitializationTest(tf.test.TestCase, parameterized.TestCase):
       ):
         session.run(init_op, {points: _POINTS[:4, :2]})
 
-  def test_random_batch_without_points(self):
-    with _session() as session:
-      points = tf.compat.v1.placeholder(tf.float32, [None, 3])
-      model = _Model(points)
-      session.run(tf.compat.v1.global_variables_initializer())
-      with self.assertRaisesRegex(
-          tf.errors.InvalidArgumentError, 'at least 1 point'
-      ):
-        session.run(model.init_op, {points: _POINTS[:0]})
+  @parameterized.product(
+      init=(*_INITS, 'function'), unknown=('rows', 'columns')
+  )
+  def test_batch_without_rows_gives_no_centers(self, init, unknown):
+    calls = []
+
+    def function(inputs, k):
+      calls.append(k)
+      # It may give centers without a point, but is not to.
+      return tf.ones([2, 3])
+
+    with _session():
+      batch = tf.compat.v1.placeholder(
+          tf.float32, [None, 3 if unknown == 'rows' else None]
+      )
+      model = _Model(
+          batch,
+          initial_clusters=function if init == 'function' else init,
+          kmc2_chain_length=10,
+      )
+      before = model.values()
+      model.run(model.init_op, {batch: _POINTS[:0]})
+      self.assertAllEqual(model.values()['clusters'].size, 0)
+      self.assertFalse(model.run(model.initialized))
+      self.assertEqual(model.values().keys(), before.keys())
+      model.run(model.init_op, {batch: _POINTS})
+      if init == 'function':
+        self.assertAllEqual(model.values()['clusters'], np.ones([2, 3]))
+        model.run(model.init_op, {batch: _POINTS[:0]})
+        self.assertAllEqual(model.values()['clusters'], np.ones([2, 3]))
+        model.run(model.init_op, {batch: _POINTS})
+      self.assertTrue(model.run(model.initialized))
+      self.assertLen(model.values()['clusters'], 4)
+
+  @parameterized.parameters(*_INITS, lambda inputs, k: inputs[0][:k])
+  def test_batch_known_to_have_no_rows_gives_no_centers(self, init):
+    with _session():
+      model = _Model(_POINTS[:0], initial_clusters=init)
+      model.run(model.init_op)
+      self.assertFalse(model.run(model.initialized))
+
+  def test_given_centers_need_no_rows(self):
+    with _session():
+      model = _Model(_POINTS[:0], initial_clusters=_POINTS[:4]).initialize(1)
+      self.assertAllEqual(model.values()['clusters'], _POINTS[:4])
 
   def test_function_may_give_nothing(self):
     with _session():

@@ -6,34 +6,76 @@ from absl.testing import parameterized
 import numpy as np
 import tensorflow as tf
 
+from kmeans_estimator.ops import allocation
 from kmeans_estimator.ops import state as state_lib
 from kmeans_estimator.ops import updates
 
 
+def _sums(values, totals, origin=None):
+  return allocation.Sums(
+      tf.constant(values),
+      tf.constant(totals),
+      None if origin is None else tf.constant(origin),
+  )
+
+
 class RulesTest(tf.test.TestCase, parameterized.TestCase):
 
-  @parameterized.parameters(np.float32, np.float64)
-  def test_full_batch(self, dtype):
-    sums = np.array([[2, 4], [0, 0], [9, 3]], dtype)
+  @parameterized.product(
+      dtype=(np.float32, np.float64),
+      # As portable and native ops add up.
+      sums_dtypes=((None, np.int64), (np.float64, np.float64)),
+      origin=(None, 8.0),
+  )
+  def test_full_batch(self, dtype, sums_dtypes, origin):
+    values_dtype, totals_dtype = sums_dtypes
+    values_dtype = values_dtype or dtype
+    before = np.array([[1, 1], [5, 6], [7, 7]], dtype)
     centers = updates.full_batch_centers(
-        tf.constant(sums), tf.constant([2, 0, 3], tf.int64)
+        tf.constant(before),
+        _sums(
+            np.array([[2, 4], [0, 0], [9, 3]], values_dtype),
+            np.array([2, 0, 3], totals_dtype),
+            origin and np.array([origin, 0], values_dtype),
+        ),
     )
     self.assertEqual(centers.dtype, dtype)
-    self.assertAllClose(centers, [[1, 2], [0, 0], [3, 1]], rtol=1e-6)
-    self.assertAllEqual(centers[1], [0, 0])
+    shift = origin or 0
+    self.assertAllEqual(centers, [[1 + shift, 2], [5, 6], [3 + shift, 1]])
 
-  @parameterized.parameters(np.float32, np.float64)
-  def test_mini_batch(self, dtype):
-    centers = np.array([[1, 1], [5, 5], [7, 7]], dtype)
+  @parameterized.product(
+      dtype=(np.float32, np.float64),
+      sums_dtypes=((None, np.int64), (np.float64, np.float64)),
+      origin=(None, 8.0),
+  )
+  def test_mini_batch(self, dtype, sums_dtypes, origin):
+    values_dtype, totals_dtype = sums_dtypes
+    values_dtype = values_dtype or dtype
     change = updates.mini_batch_change(
-        tf.constant(centers),
+        tf.constant(np.array([[1, 1], [5, 5], [7, 7]], dtype)),
         tf.constant([1, 4, 0], tf.int64),
-        tf.constant(np.array([[4, 10], [0, 0], [0, 0]], dtype)),
-        tf.constant([2, 0, 0], tf.int64),
+        _sums(
+            np.array(
+                [[4 - 2 * (origin or 0), 10], [0, 0], [0, 0]], values_dtype
+            ),
+            np.array([2, 0, 0], totals_dtype),
+            origin and np.array([origin, 0], values_dtype),
+        ),
     )
     self.assertEqual(change.dtype, dtype)
     self.assertAllClose(change, [[2 / 3, 8 / 3], [0, 0], [0, 0]])
     self.assertAllEqual(change[1:], np.zeros([2, 2]))
+
+  def test_weights_take_part_in_fractions(self):
+    sums = _sums(np.array([[1.5], [2.0]]), np.array([0.5, 0.25]))
+    before = tf.constant([[1.0], [0.0]])
+    self.assertAllEqual(
+        updates.full_batch_centers(before, sums), [[3], [8]]
+    )
+    self.assertAllEqual(
+        updates.mini_batch_change(before, tf.constant([0.5, 0.25]), sums),
+        [[1], [4]],
+    )
 
 
 class ApplyTest(tf.test.TestCase):
@@ -51,8 +93,7 @@ class ApplyTest(tf.test.TestCase):
       op = updates.apply_mini_batch(
           state,
           state_lib.read_centers(state.clusters, 2),
-          tf.constant([[3.0], [0.0]]),
-          tf.constant([1, 0], tf.int64),
+          _sums([[3.0], [0.0]], np.array([1, 0])),
           [],
       )
       for _ in range(20):
@@ -87,6 +128,22 @@ class ApplyTest(tf.test.TestCase):
       self.assertAllEqual(session.run(state.clusters), [[-1], [1]])
       self.assertAllEqual(session.run(state.clusters_updated), [[-2], [8]])
 
+  def test_iteration_is_not_finished_by_a_batch_without_rows(self):
+    with tf.Graph().as_default(), tf.compat.v1.Session() as session:
+      state, fill = self._state(3, [[3.0], [4.0]])
+      has_rows = tf.compat.v1.placeholder(tf.bool, [])
+      op = updates.finish_iteration_if_due(state, 3, False, has_rows)
+      session.run(tf.compat.v1.global_variables_initializer())
+      session.run(fill)
+      session.run(state.clusters_updated.assign([[5.0], [6.0]]))
+      session.run(state.update_in_steps.assign(0))
+      session.run(op, {has_rows: False})
+      self.assertAllEqual(session.run(state.clusters), [[3], [4]])
+      self.assertEqual(session.run(state.update_in_steps), 0)
+      session.run(op, {has_rows: True})
+      self.assertAllEqual(session.run(state.clusters), [[5], [6]])
+      self.assertEqual(session.run(state.update_in_steps), 3)
+
   def test_nothing_is_written_before_the_checks(self):
     with tf.Graph().as_default(), tf.compat.v1.Session() as session:
       for m in (None, 1, 2):
@@ -94,18 +151,12 @@ class ApplyTest(tf.test.TestCase):
         session.run(tf.compat.v1.global_variables_initializer())
         session.run(fill)
         fails = tf.debugging.Assert(tf.constant(False), ['no'])
-        sums = tf.constant([[3.0], [1.0]])
-        counts = tf.constant([1, 1], tf.int64)
+        sums = _sums([[3.0], [1.0]], np.array([1, 1]))
+        centers = state_lib.read_centers(state.clusters, 2)
         if m is None:
-          op = updates.apply_full_batch(state, sums, counts, False, [fails])
+          op = updates.apply_full_batch(state, centers, sums, False, [fails])
         else:
-          op = updates.apply_mini_batch(
-              state,
-              state_lib.read_centers(state.clusters, 2),
-              sums,
-              counts,
-              [fails],
-          )
+          op = updates.apply_mini_batch(state, centers, sums, [fails])
         variables = [v for v in state if v is not None]
         before = session.run(variables)
         with self.assertRaises(tf.errors.InvalidArgumentError):

@@ -120,7 +120,7 @@ def choose_rows(
   length = _minimum(chain_length, num_points)
   num_new = _minimum(num_points // _maximum(length, 1), missing)
 
-  if points.shape[0] is None:
+  if not points.shape[0]:
     # There may be no row to gather.
     points = tf.pad(points, [[0, 1], [0, 0]])
   words = philox.words(2 + num_new * (length - 1), seed, selected)

@@ -49,8 +49,8 @@ def is_for_cpu(tensor: tf.Tensor) -> bool:
     return False
   if tf.executing_eagerly():
     return True
-  return not tensor.graph.building_function and not any(
-      name.startswith('_Xla') for name in tensor.op.node_def.attr
+  return not tf.compat.v1.get_default_graph().building_function and not any(
+      name.startswith('_Xla') for name in _attributes(tensor)
   )
 
 
@@ -62,5 +62,11 @@ def is_for_accelerator(tensor: tf.Tensor) -> bool:
   if device not in (None, 'CPU'):
     return True
   return not tf.executing_eagerly() and any(
-      name.startswith('_tpu') for name in tensor.op.node_def.attr
+      name.startswith('_tpu') for name in _attributes(tensor)
   )
+
+
+def _attributes(tensor):
+  """Names of the attributes of the op that created a tensor."""
+  # No op created what a function under construction takes from eager code.
+  return () if hasattr(tensor, 'numpy') else tensor.op.node_def.attr

@@ -12,9 +12,9 @@ from typing import Any, Callable, Dict, Iterable, Optional
 
 import tensorflow as tf
 
+from kmeans_estimator import _hooks
 from kmeans_estimator import estimator as estimator_lib
 from kmeans_estimator import features as features_lib
-from kmeans_estimator import hooks
 from kmeans_estimator import model_fn as model_fn_lib
 from kmeans_estimator import saver as saver_lib
 from kmeans_estimator.ops import parameters as parameters_lib
@@ -153,7 +153,7 @@ class TpuModelFn(model_fn_lib.ModelFn):
       tf.compat.v1.set_random_seed(config.tf_random_seed)
       features = _features(self._input_fn(params))
       state, _, init_op, _ = self._graph(features).training()
-      hook = hooks.InitializeClustersHook(
+      hook = _hooks.InitializeClustersHook(
           init_op,
           state.initialized,
           state.clusters,
@@ -175,7 +175,7 @@ def _features(result):
   return result[0] if isinstance(result, tuple) else result
 
 
-class _RelativeToleranceHook(hooks.RelativeToleranceHook):
+class _RelativeToleranceHook(_hooks.RelativeToleranceHook):
   """Looks at the loss that TPUEstimator fetches from the TPU, once a loop."""
 
   def __init__(self, tolerance: float):

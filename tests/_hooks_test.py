@@ -1,6 +1,6 @@
 # Copyright 2026 The kmeans_estimator Authors.
 # SPDX-License-Identifier: Apache-2.0
-"""Tests for kmeans_estimator.hooks."""
+"""Tests for kmeans_estimator._hooks."""
 
 import threading
 from unittest import mock
@@ -8,7 +8,7 @@ from unittest import mock
 from absl.testing import parameterized
 import tensorflow as tf
 
-from kmeans_estimator import hooks
+from kmeans_estimator import _hooks
 
 
 class InitializeClustersHookTest(tf.test.TestCase):
@@ -31,7 +31,7 @@ class InitializeClustersHookTest(tf.test.TestCase):
   def _run(self, batches, is_chief=True, start=None, save=None):
     with tf.Graph().as_default():
       clusters, initialized, init_op = self._graph(batches)
-      hook = hooks.InitializeClustersHook(
+      hook = _hooks.InitializeClustersHook(
           init_op, initialized, clusters, 3, is_chief, save
       )
       with tf.compat.v1.Session() as session:
@@ -74,7 +74,7 @@ class InitializeClustersHookTest(tf.test.TestCase):
       threads.append(threading.Timer(0.05, choose))
       threads[0].start()
 
-    with mock.patch.object(hooks, '_SECONDS_BETWEEN_LOOKS', 0.01):
+    with mock.patch.object(_hooks, '_SECONDS_BETWEEN_LOOKS', 0.01):
       self.assertLen(self._run(5, is_chief=False, start=chief), 3)
     threads[0].join()
 
@@ -84,7 +84,7 @@ class WaitingLimitHookTest(tf.test.TestCase):
   def test_step_that_takes_longer(self):
     with tf.Graph().as_default():
       never = tf.queue.FIFOQueue(1, tf.float32).dequeue()
-      hook = hooks.WaitingLimitHook(seconds=1)
+      hook = _hooks.WaitingLimitHook(seconds=1)
       with self.assertRaises(tf.errors.DeadlineExceededError):
         with tf.compat.v1.train.SingularMonitoredSession([hook]) as session:
           session.run(never)
@@ -107,7 +107,7 @@ class RelativeToleranceHookTest(tf.test.TestCase, parameterized.TestCase):
       loss = tf.gather(tf.constant(losses, tf.float32), step.read_value())
       with tf.control_dependencies([loss]):
         train_op = step.assign_add(1)
-      hook = hooks.RelativeToleranceHook(loss, tolerance)
+      hook = _hooks.RelativeToleranceHook(loss, tolerance)
       with tf.compat.v1.train.MonitoredSession(hooks=[hook]) as session:
         count = 0
         while count < len(losses) and not session.should_stop():

@@ -128,7 +128,14 @@ setuptools.setup(
         'examples': _EXAMPLES,
         'lint': ['mypy>=1.13', 'ruff'],
         'serving': _SERVING,
-        'test': ['hypothesis', 'pytest', 'pytest-xdist', 'tf-keras']
+        'test': [
+            'hypothesis',
+            'kubernetes-validate',
+            'pytest',
+            'pytest-xdist',
+            'pyyaml',
+            'tf-keras',
+        ]
         + sorted({*_BENCHMARKS, *_EXAMPLES, *_SERVING}),
     },
 )

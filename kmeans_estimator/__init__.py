@@ -13,6 +13,7 @@ __all__ = [
     'estimator',
     'factorization',
     'features',
+    'hooks',
     'inputs',
     'ops',
     'restore_tf_estimator',

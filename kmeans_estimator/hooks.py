@@ -1,148 +1,121 @@
 # Copyright 2026 The kmeans_estimator Authors.
 # SPDX-License-Identifier: Apache-2.0
-"""What happens around the steps of a training session."""
+"""Hooks for the arguments `hooks` of `train` and `TrainSpec`."""
 
-import time
-from typing import Callable, Optional
+import threading
 
 import tensorflow as tf
 
-_SECONDS_BETWEEN_LOOKS = 0.2
-_LOSS_OF_A_WORKER = (tf.errors.AbortedError, tf.errors.UnavailableError)
+from kmeans_estimator import _signals
+from kmeans_estimator.ops import replicas
 
 
-class InitializeClustersHook(tf.compat.v1.train.SessionRunHook):
-  """Has the initial centers chosen before the first step.
+class GracefulStopHook(tf.compat.v1.train.SessionRunHook):
+  """Ends training with a checkpoint when the process is told to end.
 
-  The chief runs the init op on one batch after the other until all centers are
-  chosen. Everyone else looks at the variable now and then, without reading any
-  input.
+  Without this hook, SIGTERM and Ctrl-C lose what was trained since the latest
+  checkpoint, by default up to ten minutes. With it, after SIGTERM (sent by
+  Kubernetes, by batch systems, and before a spot machine goes) or SIGINT
+  (Ctrl-C),
+
+  1. the step that is under way ends, and no other one begins;
+  2. training ends as after its last step: `RunConfig`'s checkpoint is written;
+  3. the signal does what it would have done at first: SIGTERM ends the process,
+     SIGINT raises `KeyboardInterrupt`, and a handler that the program has set
+     is called.
+
+  A second signal does not wait for any of this. Before the first step, and when
+  training has ended, signals act as if there were no hook.
+
+  ```python
+  kmeans.train(input_fn, steps=100, hooks=[hooks.GracefulStopHook()])
+
+  train_spec = estimator.TrainSpec(input_fn, hooks=[hooks.GracefulStopHook()])
+  estimator.train_and_evaluate(kmeans, train_spec, eval_spec)
+  ```
+
+  In a cluster every task that trains needs the hook. With parameter servers,
+  the chief writes a checkpoint when the chief is told to end; other workers
+  have nothing to save. Under a MultiWorkerMirroredStrategy all workers stop
+  after the same step when any of them is told to end, the chief writes the
+  checkpoint, and those workers that got no signal raise `RuntimeError`, so that
+  a supervisor starts all of them again.
+
+  Training must run in the main thread, as Python handles signals in no other.
   """
 
-  def __init__(
-      self,
-      init_op: tf.Operation,
-      initialized: tf.Variable,
-      clusters: tf.Variable,
-      num_clusters: int,
-      is_chief: bool,
-      save: Optional[Callable[[tf.compat.v1.Session], None]] = None,
-      follow_chief: Optional[tf.Operation] = None,
-  ):
-    """Creates the hook.
+  def __init__(self):
+    """Creates the hook; it may be used for one `train` after the other."""
+    self._signals = None
+    self._is_told = None
+    self._number_told = None
 
-    Args:
-      init_op: chooses some centers from the next batch.
-      initialized: bool scalar, set once all of them are chosen.
-      clusters: the centers chosen so far, a row each.
-      num_clusters: k.
-      is_chief: whether this task chooses the centers.
-      save: called with the session when this task has chosen them. An input
-        that ends before the first step would leave them in no checkpoint: the
-        time to write the one of step 0 is over before hooks choose centers.
-      follow_chief: for tasks that have variables of their own, see
-        `replicas.follow_first`; every task runs it, once the chief gets there.
+  def begin(self):
+    """Adds what workers need to stop together.
+
+    Raises:
+      RuntimeError: training does not run in the main thread.
     """
-    self._init_op = init_op
-    self._initialized = initialized
-    self._clusters = clusters
-    self._num_clusters = num_clusters
-    self._is_chief = is_chief
-    self._save = save
-    self._follow_chief = follow_chief
+    thread = threading.current_thread()
+    if thread is not threading.main_thread():
+      raise RuntimeError(
+          'GracefulStopHook works in the main thread only, as Python handles '
+          f'signals in no other, but train() was called in {thread.name!r}. '
+          'Call train() in the main thread, or leave the hook out.'
+      )
+    self._is_told = None
+
+    def is_told():
+      self._is_told = tf.compat.v1.placeholder(tf.int32, [])
+      return self._is_told
+
+    self._number_told = replicas.sum_over_workers(is_told)
+    self._stops = False
 
   def after_create_session(self, session, coord):
-    del coord
-    is_new = self._is_chief and not session.run(self._initialized)
-    if is_new:
-      self._choose(session)
-    if self._follow_chief is not None:
-      self._follow(session)
-    elif not self._is_chief:
-      while not session.run(self._initialized):
-        time.sleep(_SECONDS_BETWEEN_LOOKS)
-      self._check_columns(session)
-    if is_new and self._save:
-      self._save(session)
+    del session
+    self._signals = _signals.HeldSignals()
+    self._is_holding = False
 
-  def _follow(self, session):
-    try:
-      session.run(self._follow_chief)
-    except _LOSS_OF_A_WORKER as error:
-      # Estimator would try again and again, while TensorFlow lets no process
-      # back into a cluster that it has seen fail.
-      raise RuntimeError(
-          'Another worker has gone, or has come to the end of its input. Start '
-          'all workers again; they go on from the latest checkpoint.'
-      ) from error
+    def join_then_end(*args, **kwargs):
+      del coord.join
+      try:
+        coord.join(*args, **kwargs)
+      finally:
+        self._end()
 
-  def _check_columns(self, session):
-    columns = self._clusters.shape[1]
-    of_chief = session.run(self._clusters).shape[1]
-    if columns not in (None, of_chief):
-      raise ValueError(
-          f'The features have {columns} columns, but those that the chief '
-          f'trains on have {of_chief}.'
-      )
-
-  def _choose(self, session):
-    try:
-      while not session.run(self._initialized):
-        session.run(self._init_op)
-    except (tf.errors.OutOfRangeError, StopIteration):
-      selected = len(session.run(self._clusters))
-      raise tf.errors.InvalidArgumentError(
-          None,
-          None,
-          f'The input ended when {selected} of {self._num_clusters} initial '
-          'centers were chosen. Give more rows, or fewer num_clusters.',
-      ) from None
-
-
-class WaitingLimitHook(tf.compat.v1.train.SessionRunHook):
-  """Ends a step in which other workers have not been heard of for too long.
-
-  A worker that waits for the share of one that was killed would wait for ever.
-  """
-
-  def __init__(self, seconds: int):
-    """Creates the hook.
-
-    Args:
-      seconds: a step that takes longer raises `DeadlineExceededError`.
-    """
-    self._options = tf.compat.v1.RunOptions(timeout_in_ms=seconds * 1000)
+    # `end` may come before the hook that saves, and does not come at all after
+    # an error. Every session is joined when it is closed, after all hooks.
+    coord.join = join_then_end
 
   def before_run(self, run_context):
     del run_context
-    return tf.compat.v1.train.SessionRunArgs(None, options=self._options)
-
-
-class RelativeToleranceHook(tf.compat.v1.train.SessionRunHook):
-  """Stops training once the loss hardly changes from step to step.
-
-  That is, once `|loss - previous| / (1 + |previous|)` is below the tolerance.
-  """
-
-  def __init__(self, loss: tf.Tensor, tolerance: float):
-    """Creates the hook.
-
-    Args:
-      loss: scalar, the loss of the step.
-      tolerance: stop below this relative change.
-    """
-    self._loss = loss
-    self._tolerance = tolerance
-    self._previous = None
-
-  def before_run(self, run_context):
-    del run_context
-    return tf.compat.v1.train.SessionRunArgs(self._loss)
+    if not self._is_holding:
+      # Not earlier: until now there was nothing to save.
+      self._is_holding = True
+      self._signals.hold()
+    if self._number_told is None:
+      return None
+    return tf.compat.v1.train.SessionRunArgs(
+        self._number_told,
+        feed_dict={self._is_told: int(self._signals.received is not None)},
+    )
 
   def after_run(self, run_context, run_values):
-    loss = run_values.results
-    previous, self._previous = self._previous, loss
-    if previous is None:
-      return
-    if abs(loss - previous) / (1 + abs(previous)) < self._tolerance:
+    if self._number_told is None:
+      self._stops = self._signals.received is not None
+    else:
+      self._stops = run_values.results > 0
+    if self._stops:
       run_context.request_stop()
+
+  def _end(self):
+    self._signals.put_back()
+    if self._signals.received is not None:
+      self._signals.deliver()
+    elif self._stops:
+      raise RuntimeError(
+          'Another worker was told to end, so all workers stopped after the '
+          'same step, and the chief wrote a checkpoint. Start all workers '
+          'again; they go on from that checkpoint.'
+      )

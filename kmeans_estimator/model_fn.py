@@ -7,8 +7,8 @@ from typing import Any, Iterable, Optional
 
 import tensorflow as tf
 
+from kmeans_estimator import _hooks
 from kmeans_estimator import features as features_lib
-from kmeans_estimator import hooks
 from kmeans_estimator import saver as saver_lib
 from kmeans_estimator._compat.api import v1 as estimator_lib
 from kmeans_estimator.ops import clustering_ops
@@ -111,7 +111,7 @@ class ModelFn:
       other_hooks = _limit_of_waiting(config)
       chief_hooks = _checkpoints_without_summaries(saver, config)
     training_hooks = [
-        hooks.InitializeClustersHook(
+        _hooks.InitializeClustersHook(
             init_op,
             state.initialized,
             state.clusters,
@@ -124,7 +124,7 @@ class ModelFn:
     ]
     if self._parameters.relative_tolerance is not None:
       training_hooks.append(
-          hooks.RelativeToleranceHook(
+          _hooks.RelativeToleranceHook(
               inference.loss, self._parameters.relative_tolerance
           )
       )
@@ -284,7 +284,7 @@ def _mean_of_batches(loss):
 def _limit_of_waiting(config):
   if config.session_config and config.session_config.operation_timeout_in_ms:
     return []
-  return [hooks.WaitingLimitHook(_LONGEST_STEP_SECONDS)]
+  return [_hooks.WaitingLimitHook(_LONGEST_STEP_SECONDS)]
 
 
 def _checkpoints_without_summaries(saver, config):

@@ -12,8 +12,8 @@ from typing import Any, Callable, Dict, Iterable, Optional
 
 import tensorflow as tf
 
+from kmeans_estimator import _hooks
 from kmeans_estimator import features as features_lib
-from kmeans_estimator import hooks
 from kmeans_estimator import model_fn as model_fn_lib
 from kmeans_estimator import saver as saver_lib
 from kmeans_estimator._compat.api import v1 as estimator_lib
@@ -154,7 +154,7 @@ class TpuModelFn(model_fn_lib.ModelFn):
       tf.compat.v1.set_random_seed(config.tf_random_seed)
       features = _features(self._input_fn(params))
       state, _, init_op, _ = self._graph(features).training()
-      hook = hooks.InitializeClustersHook(
+      hook = _hooks.InitializeClustersHook(
           init_op,
           state.initialized,
           state.clusters,
@@ -176,7 +176,7 @@ def _features(result):
   return result[0] if isinstance(result, tuple) else result
 
 
-class _RelativeToleranceHook(hooks.RelativeToleranceHook):
+class _RelativeToleranceHook(_hooks.RelativeToleranceHook):
   """Looks at the loss that TPUEstimator fetches from the TPU, once a loop."""
 
   def __init__(self, tolerance: float):

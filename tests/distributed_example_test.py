@@ -6,15 +6,22 @@ import json
 import os
 import pathlib
 import re
+import signal
+import subprocess
+import sys
+import threading
 from unittest import mock
 
 from absl.testing import absltest
 from absl.testing import parameterized
 import pytest
+import kubernetes_validate
+import yaml
 
 from kmeans_estimator import estimator
 from tests import running
 from tests import testing
+from tests.distribution import processes
 
 pytestmark = pytest.mark.slow
 
@@ -65,6 +72,84 @@ class ClusterTest(parameterized.TestCase):
     self.assertEmpty(_processes_that_name(folder))
 
 
+class StopTest(parameterized.TestCase):
+  """Ends tasks as Kubernetes does."""
+
+  def _start(self, name, *arguments):
+    """Starts a task; returns it with the lines that it logs."""
+    job, index = name[:-1], int(name[-1])
+    tf_config = {
+        'cluster': self._addresses, 'task': {'type': job, 'index': index}
+    }  # pyformat: disable
+    process = subprocess.Popen(
+        [sys.executable, str(_FOLDER / 'train.py'), self._model, *arguments],
+        env={
+            **os.environ,
+            'PYTHONPATH': running.ROOT,
+            'CUDA_VISIBLE_DEVICES': '',
+            'TF_CPP_MIN_LOG_LEVEL': '3',
+            'TF_CONFIG': json.dumps(tf_config),
+        },
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    self.addCleanup(process.wait)
+    self.addCleanup(process.kill)
+    self._tasks[name] = process
+    self._logs[name] = []
+    self._at_work[name] = threading.Event()
+    reader = threading.Thread(target=self._read, args=(name, process))
+    self.addCleanup(reader.join)
+    reader.start()
+
+  def _read(self, name, process):
+    with process.stderr as lines:
+      for line in lines:
+        self._logs[name].append(line)
+        if re.search(r'loss = .*, step = [1-9]|score = ', line):
+          self._at_work[name].set()
+
+  @parameterized.parameters('parameter_server', 'multi_worker')
+  def test_everybody_ends_with_a_checkpoint(self, kind):
+    self._model = os.path.join(testing.temporary_folder(self), 'model')
+    self._tasks, self._logs, self._at_work = {}, {}, {}
+    trainers = ['chief0', 'worker0', 'evaluator0']
+    servers = ['ps0'] if kind == 'parameter_server' else []
+    arguments = [] if servers else ['--multi_worker']
+    names = [*servers, *trainers]
+    self._addresses = {
+        name[:-1]: [address]
+        for name, address in zip(names, processes.free_addresses(len(names)))
+    }
+    for name in [*servers, 'chief0']:
+      self._start(name, *arguments)
+    if servers:
+      # A worker that is there before the chief waits for 30 seconds.
+      self.assertTrue(self._at_work['chief0'].wait(120), self._logs)
+    for name in trainers[1:]:
+      self._start(name, *arguments)
+    for name in trainers:
+      self.assertTrue(self._at_work[name].wait(120), self._logs[name])
+    for name in trainers:
+      self._tasks[name].terminate()
+    for name in trainers:
+      self.assertEqual(
+          self._tasks[name].wait(120), -signal.SIGTERM, self._logs[name]
+      )
+    log = ''.join(self._logs['chief0'])
+    told, _, after = log.partition('Got SIGTERM')
+    # Nothing but the checkpoint of the step that was under way.
+    [saved] = re.findall(r'Saving checkpoints for (\d+) into', after)
+    self.assertNotIn(f'Saving checkpoints for {saved} into', told)
+    values = testing.checkpoint_values(self._model)
+    self.assertEqual(values['global_step'], int(saved))
+    if servers:
+      self.assertIsNone(self._tasks['ps0'].poll())
+      self._tasks['ps0'].terminate()
+      self.assertEqual(self._tasks['ps0'].wait(120), -signal.SIGTERM)
+
+
 class ConfigurationTest(absltest.TestCase):
 
   def _check(self, tf_config, job, index):
@@ -91,24 +176,63 @@ class ConfigurationTest(absltest.TestCase):
       self.assertEqual(address, machine + ':2222')
     self.assertLen(tasks, sum(map(len, tf_config['cluster'].values())))
 
-  def test_kubernetes(self):
+  def _manifest(self):
     text = (_FOLDER / 'kubernetes.yaml').read_text()
-    [cluster] = re.findall(r'cluster: >-\n(.*?)\n---', text, re.DOTALL)
-    jobs = re.findall(
-        r'name: (kmeans-(\w+))\nspec:.*?completions: (\d).*?parallelism: (\d)'
-        r".*?name: TF_CONFIG\n *value: '(.*?)'\n",
-        text,
-        re.DOTALL,
-    )
-    self.assertCountEqual([job for _, job, *_ in jobs], json.loads(cluster))
-    for name, job, completions, parallelism, value in jobs:
-      self.assertEqual(completions, parallelism)
+    return list(yaml.safe_load_all(text))
+
+  def _jobs(self):
+    return {
+        resource['metadata']['name'].partition('-')[2]: resource['spec']
+        for resource in self._manifest()
+        if resource['kind'] == 'Job'
+    }
+
+  def _cluster(self):
+    [config_map] = [
+        resource
+        for resource in self._manifest()
+        if resource['kind'] == 'ConfigMap'
+    ]
+    return config_map['data']['cluster']
+
+  def test_kubernetes_schema(self):
+    for resource in self._manifest():
+      # Also refuses misspelt fields.
+      kubernetes_validate.validate(resource, '1.29', strict=True)
+
+  def test_kubernetes_cluster(self):
+    cluster = self._cluster()
+    jobs = self._jobs()
+    self.assertCountEqual(jobs, json.loads(cluster))
+    for job, spec in jobs.items():
+      [container] = spec['template']['spec']['containers']
+      [value] = [
+          variable['value']
+          for variable in container['env']
+          if variable['name'] == 'TF_CONFIG'
+      ]
       addresses = json.loads(cluster)[job]
-      self.assertLen(addresses, int(completions))
+      self.assertLen(addresses, spec['completions'])
+      self.assertLen(addresses, spec['parallelism'])
       for index, address in enumerate(addresses):
-        self.assertEqual(address, f'{name}-{index}.kmeans:2222')
+        self.assertEqual(address, f'kmeans-{job}-{index}.kmeans:2222')
         tf_config = value.replace('$(CLUSTER)', cluster)
         self._check(tf_config.replace('$(INDEX)', str(index)), job, index)
+
+  def test_kubernetes_gives_time_to_stop(self):
+    grace = {}
+    for job, spec in self._jobs().items():
+      pod = spec['template']['spec']
+      self.assertTrue(pod['shareProcessNamespace'])
+      grace[job] = pod['terminationGracePeriodSeconds']
+      [container] = pod['containers']
+      if job == 'ps':
+        command = container['lifecycle']['preStop']['exec']['command']
+    sleep, seconds = command
+    self.assertEqual(sleep, 'sleep')
+    # The chief is gone when the parameter server gets its signal.
+    self.assertGreater(int(seconds), grace['chief'])
+    self.assertGreater(grace['ps'], int(seconds))
 
 
 if __name__ == '__main__':

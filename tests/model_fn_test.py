@@ -8,8 +8,8 @@ from absl.testing import parameterized
 import tensorflow as tf
 
 import kmeans_estimator
+from kmeans_estimator import _hooks
 from kmeans_estimator import estimator as estimator_lib
-from kmeans_estimator import hooks
 from kmeans_estimator.ops import replicas
 from tests import testing
 
@@ -118,7 +118,7 @@ class ModelFnTest(tf.test.TestCase, parameterized.TestCase):
             [
                 hook
                 for hook in spec.training_hooks
-                if isinstance(hook, hooks.WaitingLimitHook)
+                if isinstance(hook, _hooks.WaitingLimitHook)
             ],
             limits,
         )

@@ -60,7 +60,8 @@ class Cluster:
     return self
 
   def __exit__(self, *unused_exception_info):
-    # Workers that make steps together only take note of a gentler signal.
+    # The model goes with the folder, so there is nothing that a gentler signal
+    # could save.
     for process, _ in self._processes.values():
       process.kill()
     for process, reader in self._processes.values():

@@ -16,6 +16,7 @@ import tensorflow as tf
 
 import kmeans_estimator
 from kmeans_estimator import estimator
+from kmeans_estimator import hooks
 from kmeans_estimator import inputs
 
 CLUSTERS = 64
@@ -66,7 +67,9 @@ def main():
   estimator.train_and_evaluate(
       kmeans,
       estimator.TrainSpec(
-          inputs.array_input_fn(x, args.batch_size), max_steps=args.steps
+          inputs.array_input_fn(x, args.batch_size),
+          max_steps=args.steps,
+          hooks=[hooks.GracefulStopHook()],
       ),
       estimator.EvalSpec(
           inputs.array_input_fn(x), start_delay_secs=1, throttle_secs=5

@@ -152,6 +152,32 @@ def _core_assignment():
   return tf.compat.v1.tpu.cross_replica_sum(tf.constant(0)).op.inputs[1]
 
 
+def sum_over_workers(
+    make_value: Callable[[], tf.Tensor],
+) -> Optional[tf.Tensor]:
+  """Sums up a number over the processes that make a step together.
+
+  For hooks, whose ops belong to no replica.
+
+  Args:
+    make_value: returns the scalar of this process; called if there are several.
+
+  Returns:
+    The sum over all replicas, each of which counts with the value of its
+    process; None if there is one process only.
+  """
+  strategy = tf.distribute.get_strategy()
+  if strategy.num_replicas_in_sync == 1:
+    return None
+  call = strategy.extended.call_for_each_replica
+  several = strategy.experimental_local_results(call(are_on_several_workers))
+  if not several[0]:
+    return None
+  value = make_value()
+  sums = call(lambda: _all_reduce(_context(), [value])[0])
+  return strategy.experimental_local_results(sums)[0]
+
+
 def share_of_first(value: tf.Tensor) -> tf.Tensor:
   """The share of a replica in a sum that is to come out as `value`.
 

@@ -4,6 +4,7 @@
 
 import os
 import re
+import signal
 
 import numpy as np
 import pytest
@@ -122,6 +123,53 @@ class MultiWorkerTest(tf.test.TestCase):
 
   def test_goes_on_after_a_worker_was_killed(self):
     self._check_goes_on(_WORKER)
+
+  def _check_told_to_end(self, *told):
+    kmeans = dict(
+        initial_clusters=_CENTERS.tolist(),
+        distance_metric='cosine',
+        use_mini_batch=False,
+    )
+    with self._cluster(
+        kmeans,
+        batches=1,
+        checkpoints=1000,
+        max_steps=9,
+        graceful=True,
+        gates={_CHIEF: [4], _WORKER: [4]},
+    ) as cluster:
+      both = (_CHIEF, _WORKER)
+      cluster.start(*both)
+      for name in both:
+        cluster.wait_for_gate(name, 4)
+      for name in told:
+        cluster.terminate(name)
+      for name in both:
+        cluster.open_gate(name, 4)
+      statuses = dict(zip(both, cluster.wait_for(*both)))
+      for name in both:
+        with self.subTest(name):
+          log = cluster.log(name)
+          if name in told:
+            self.assertEqual(statuses[name], -signal.SIGTERM, log)
+          else:
+            self.assertEqual(statuses[name], 1, log)
+            self.assertIn('Another worker was told to end', log)
+      stopped = testing.checkpoint_values(cluster.model_dir)['global_step']
+      cluster.start(*both)
+      self.assertEqual(cluster.wait_for(*both), (0, 0))
+      for name in both:
+        self.assertIn(f'starts at step {stopped}', cluster.log(name))
+      end = testing.checkpoint_values(cluster.model_dir)
+    # The step from 4 is under way; if it was too late to tell, one more.
+    self.assertIn(stopped, (5, 6))
+    testing.assert_state(end, _expected(_CENTERS, 'cosine', None, 9))
+
+  def test_worker_is_told_to_end(self):
+    self._check_told_to_end(_WORKER)
+
+  def test_all_are_told_to_end(self):
+    self._check_told_to_end(_CHIEF, _WORKER)
 
   def test_other_number_of_columns(self):
     with self._cluster(

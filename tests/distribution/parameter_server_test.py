@@ -4,6 +4,7 @@
 
 import os
 import re
+import signal
 
 import pytest
 import tensorflow as tf
@@ -133,6 +134,46 @@ class ParameterServerTest(tf.test.TestCase):
     ]
     before, after = (d.min(axis=1).sum() for d in distances)
     self.assertLess(after, before)
+
+  def test_told_to_end(self):
+    with self._cluster(
+        dict(
+            graceful=True,
+            kmeans=dict(initial_clusters=_CENTERS.tolist()),
+            batches=2,
+            checkpoints=1000,
+            max_steps=20,
+            gates=dict(chief0=[3, 10], worker0=[6]),
+        ),
+        ps=1,
+        chief=1,
+        worker=1,
+        evaluator=1,
+    ) as cluster:
+      cluster.start('ps0', 'chief0')
+      cluster.wait_for_gate('chief0', 3)
+      cluster.start('worker0', 'evaluator0')
+      cluster.wait_for_gate('worker0', 6)
+      cluster.open_gate('chief0', 3)
+      cluster.wait_for_gate('chief0', 10)
+      cluster.terminate('worker0')
+      cluster.open_gate('worker0', 6)
+      self.assertEqual(cluster.wait_for('worker0'), (-signal.SIGTERM,))
+      cluster.terminate('chief0')
+      cluster.open_gate('chief0', 10)
+      self.assertEqual(cluster.wait_for('chief0'), (-signal.SIGTERM,))
+      stopped = testing.checkpoint_values(cluster.model_dir)
+      cluster.start('chief0')
+      statuses = cluster.wait_for('chief0', 'evaluator0')
+      self.assertEqual(statuses, (0, 0), cluster.log('chief0'))
+      log = cluster.log('chief0')
+      end = testing.checkpoint_values(cluster.model_dir)
+    rows = len(task.batches(0, 2, 2)[0])
+    # Each of the two ends the step that it was told in.
+    self.assertEqual(stopped['global_step'], 12)
+    self.assertEqual(stopped['Variable'].sum(), task.CLUSTERS + 12 * rows)
+    self.assertIn('starts at step 12', log)
+    self.assertEqual(end['Variable'].sum(), task.CLUSTERS + 20 * rows)
 
   def test_bad_input_of_a_worker_changes_nothing(self):
     with self._cluster(

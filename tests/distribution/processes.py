@@ -90,6 +90,10 @@ class Cluster:
     self._tasks[name].kill()
     self._tasks[name].join()
 
+  def terminate(self, name: str) -> None:
+    """As `kill` does."""
+    self._tasks[name].terminate()
+
   def log(self, name: str) -> str:
     with open(self._log(name), encoding='utf-8') as log:
       return log.read()

@@ -14,6 +14,7 @@ import tensorflow as tf
 
 import kmeans_estimator
 from kmeans_estimator import estimator
+from kmeans_estimator import hooks as hooks_lib
 from tests import testing
 
 ROWS = 600
@@ -85,6 +86,7 @@ def main(folder: str, name: str, options: dict) -> None:
       ends: names of tasks whose input ends after one epoch.
       bad_columns, bad_values: names of tasks whose input is to be bad.
       timeout: milliseconds that a step may take.
+      graceful: whether to use GracefulStopHook.
   """
   threading.Thread(target=_end_with_tests, daemon=True).start()
   tf.compat.v1.logging.set_verbosity(tf.compat.v1.logging.INFO)
@@ -132,14 +134,16 @@ def main(folder: str, name: str, options: dict) -> None:
   kmeans = kmeans_estimator.KMeansClustering(
       CLUSTERS, config=config, **options['kmeans']
   )
-  gates = _Gates(path, options.get('gates', {}).get(name, []))
+  hooks = [_Gates(path, options.get('gates', {}).get(name, []))]
+  if options.get('graceful'):
+    hooks.append(hooks_lib.GracefulStopHook())
   if options.get('alone'):
-    kmeans.train(train_input, max_steps=options['max_steps'], hooks=[gates])
+    kmeans.train(train_input, max_steps=options['max_steps'], hooks=hooks)
     return
   estimator.train_and_evaluate(
       kmeans,
       estimator.TrainSpec(
-          train_input, max_steps=options['max_steps'], hooks=[gates]
+          train_input, max_steps=options['max_steps'], hooks=hooks
       ),
       estimator.EvalSpec(
           testing.input_fn(points()),

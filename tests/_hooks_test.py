@@ -1,0 +1,120 @@
+# Copyright 2026 The kmeans_estimator Authors.
+# SPDX-License-Identifier: Apache-2.0
+"""Tests for kmeans_estimator._hooks."""
+
+import threading
+from unittest import mock
+
+from absl.testing import parameterized
+import tensorflow as tf
+
+from kmeans_estimator import _hooks
+
+
+class InitializeClustersHookTest(tf.test.TestCase):
+
+  def _graph(self, batches):
+    """Three centers are wanted; each batch gives one."""
+    clusters = tf.compat.v1.Variable(
+        tf.zeros([0, 1]), shape=[None, 1], use_resource=True,
+        validate_shape=False,
+    )  # pyformat: disable
+    initialized = tf.compat.v1.Variable(False, use_resource=True)
+    batch = tf.compat.v1.data.make_one_shot_iterator(
+        tf.data.Dataset.from_tensors([[7.0]]).repeat(batches)
+    ).get_next()
+    chosen = tf.concat([clusters.read_value(), batch], 0)
+    with tf.control_dependencies([clusters.assign(chosen)]):
+      init_op = initialized.assign(tf.shape(chosen)[0] >= 3).op
+    return clusters, initialized, init_op
+
+  def _run(self, batches, is_chief=True, start=None, save=None):
+    with tf.Graph().as_default():
+      clusters, initialized, init_op = self._graph(batches)
+      hook = _hooks.InitializeClustersHook(
+          init_op, initialized, clusters, 3, is_chief, save
+      )
+      with tf.compat.v1.Session() as session:
+        session.run(tf.compat.v1.global_variables_initializer())
+        if start:
+          start(session, init_op)
+        hook.after_create_session(session, None)
+        return session.run(clusters)
+
+  def test_chief_goes_on_until_all_are_chosen(self):
+    saved = []
+    clusters = self._run(5, save=lambda s: saved.append(s))
+    self.assertAllEqual(clusters, [[7], [7], [7]])
+    self.assertLen(saved, 1)
+
+  def test_does_nothing_if_all_are_chosen(self):
+    saved = []
+
+    def choose(session, init_op):
+      for _ in range(3):
+        session.run(init_op)
+
+    self.assertLen(self._run(5, start=choose, save=saved.append), 3)
+    self.assertEmpty(saved)
+
+  def test_end_of_input_says_how_many_were_chosen(self):
+    with self.assertRaisesRegex(
+        tf.errors.InvalidArgumentError, 'ended when 2 of 3 initial centers'
+    ):
+      self._run(2)
+
+  def test_worker_waits_for_the_chief(self):
+    threads = []
+
+    def chief(session, init_op):
+      def choose():
+        for _ in range(3):
+          session.run(init_op)
+
+      threads.append(threading.Timer(0.05, choose))
+      threads[0].start()
+
+    with mock.patch.object(_hooks, '_SECONDS_BETWEEN_LOOKS', 0.01):
+      self.assertLen(self._run(5, is_chief=False, start=chief), 3)
+    threads[0].join()
+
+
+class WaitingLimitHookTest(tf.test.TestCase):
+
+  def test_step_that_takes_longer(self):
+    with tf.Graph().as_default():
+      never = tf.queue.FIFOQueue(1, tf.float32).dequeue()
+      hook = _hooks.WaitingLimitHook(seconds=1)
+      with self.assertRaises(tf.errors.DeadlineExceededError):
+        with tf.compat.v1.train.SingularMonitoredSession([hook]) as session:
+          session.run(never)
+
+
+class RelativeToleranceHookTest(tf.test.TestCase, parameterized.TestCase):
+
+  @parameterized.parameters(
+      ([100, 90, 81], 0.01, 3),
+      ([100, 90, 90.5, 60], 0.01, 3),
+      ([100, 99.99], 0.01, 2),
+      # A loss of exactly zero stands still, too.
+      ([5, 0, 0, 0], 0.01, 3),
+      ([0, 0, 0], 1e-9, 2),
+      ([0.5, 0.4, 0.3], 0.2, 2),
+  )
+  def test_number_of_steps(self, losses, tolerance, steps):
+    with tf.Graph().as_default():
+      step = tf.compat.v1.train.get_or_create_global_step()
+      loss = tf.gather(tf.constant(losses, tf.float32), step.read_value())
+      with tf.control_dependencies([loss]):
+        train_op = step.assign_add(1)
+      hook = _hooks.RelativeToleranceHook(loss, tolerance)
+      with tf.compat.v1.train.MonitoredSession(hooks=[hook]) as session:
+        count = 0
+        while count < len(losses) and not session.should_stop():
+          session.run(train_op)
+          count += 1
+    self.assertEqual(count, steps)
+
+
+if __name__ == '__main__':
+  tf.test.main()

@@ -11,7 +11,6 @@ from kmeans_estimator import _session
 from kmeans_estimator import model_fn as model_fn_lib
 from kmeans_estimator import strategies
 from kmeans_estimator import tpu
-from kmeans_estimator._compat.api import v1 as estimator_lib
 from kmeans_estimator.ops import clustering_ops
 from kmeans_estimator.ops import parameters as parameters_lib
 

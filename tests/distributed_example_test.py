@@ -14,8 +14,8 @@ from unittest import mock
 
 from absl.testing import absltest
 from absl.testing import parameterized
-import pytest
 import kubernetes_validate
+import pytest
 import yaml
 
 from kmeans_estimator import estimator

@@ -31,8 +31,8 @@ _PARALLEL_BLOCKS = 2
 _ACCELERATOR_BLOCK_ELEMENTS = 2**27
 _MAX_ACCELERATOR_BLOCK_ROWS = 2**20
 
-# Multiplications that are worth one more native node; benchmark cases lloyd/500x2
-# and lloyd/10kx20.
+# Multiplications that are worth one more native node; benchmark cases
+# lloyd/500x2 and lloyd/10kx20.
 _PART_WORK = 2**20
 # Nodes of a step, beyond which each must have _LARGE_PART_WORK.
 _MAX_PARTS = 16
@@ -134,8 +134,8 @@ def allocate(
   Args:
     shards: the batch, a list of float `[n, d]`; of any length for the cosine
       metric too, which adds up the points of unit length.
-    centers: as a shard, `[k, d]`; for the cosine metric with rows of unit length
-      or 0.
+    centers: as a shard, `[k, d]`; for the cosine metric with rows of unit
+      length or 0.
     metric: `SQUARED_EUCLIDEAN_DISTANCE` or `COSINE_DISTANCE`.
     weights: for each shard `[n]` of its dtype, not negative; None: all 1.
 
@@ -231,8 +231,9 @@ def _in_blocks(points, weights, prepared, with_sums):
     if points.shape.as_list()[1] != d:
       points = tf.ensure_shape(points, [n, d])
     rows = max(elements // max(k, d), _MIN_BLOCK_ROWS)
+    rows = _block_rows(n, min(rows, max_rows))
     index, distance, sums = _loop(
-        points, weights, prepared, with_sums, _block_rows(n, min(rows, max_rows))
+        points, weights, prepared, with_sums, rows
     )
   return Allocation(index, tf.maximum(distance, 0)), sums
 

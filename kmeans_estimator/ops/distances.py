@@ -132,7 +132,8 @@ def prepare(
   """Computes what depends on no point.
 
   Args:
-    centers: Float `[k, d]`; for the cosine metric with rows of unit length or 0.
+    centers: Float `[k, d]`; for the cosine metric with rows of unit length or
+      0.
     metric: `SQUARED_EUCLIDEAN_DISTANCE` or `COSINE_DISTANCE`.
     origin: `[d]`, a place near the data.
   """

@@ -2,12 +2,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """Initial centers by k-MC2.
 
-O. Bachem et al., "Approximate K-Means++ in Sublinear Time", 2016. A Markov chain
-over some candidates replaces the pass over all points that k-means++ makes for
-each center. It starts at the first candidate and goes through the others in
-order, moving to each with probability `min(1, its mass / mass of the state)`,
-the mass being the squared distance to the nearest center so far (with weights:
-times the weight).
+O. Bachem et al., "Approximate K-Means++ in Sublinear Time", 2016. For each
+center k-means++ makes a pass over all points; k-MC2 runs a Markov chain over
+some candidates instead. The chain starts at the first candidate and visits the
+others in order. It moves to a candidate with the probability `min(1, mass of the
+candidate / mass of the state)`. The mass is the squared distance to the nearest
+center so far, times the weight if there are weights.
 """
 
 from typing import Optional, Union
@@ -20,8 +20,8 @@ from kmeans_estimator.ops import placement
 
 Integer = Union[int, tf.Tensor]
 
-# Candidates that are compared with each other at once, which takes the square of
-# their number in memory.
+# Candidates that are compared with each other at once. Memory grows with the
+# square of their number.
 _CHAIN_BLOCK = 256
 
 
@@ -65,11 +65,11 @@ def chain_end(distances: tf.Tensor, seed: Integer) -> tf.Tensor:
 def _end_of_block(masses, uniforms):
   """Where a chain ends that starts at candidate 0.
 
-  It moves on to candidate i if `masses[i] > uniforms[i - 1] * masses[state]`. No
-  move has to be made to know its end. Call a candidate final if no later one
-  would take over from it. A chain that passes a final candidate by is in a state
-  of at least its mass, so in a final state too. The chain ends at the first final
-  candidate.
+  It moves on to candidate i if `masses[i] > uniforms[i - 1] * masses[state]`.
+  The end can be found without making the moves. Call a candidate final if no
+  later candidate would take over from it. When a chain passes over a final
+  candidate, the mass of its state is no smaller, so that the state is final
+  too. Therefore the chain ends at the first final candidate.
 
   Args:
     masses: `[n]`, not negative.

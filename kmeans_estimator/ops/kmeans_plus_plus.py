@@ -3,9 +3,9 @@
 """Initial centers by k-means++.
 
 D. Arthur and S. Vassilvitskii, "k-means++: The Advantages of Careful Seeding",
-2007. The first row is drawn uniformly, each further one in proportion to its
-mass: its squared distance to the nearest row chosen so far. For each row several
-candidates are drawn, of which the one that leaves the least total mass is taken.
+2007. The first row is drawn uniformly, each further row in proportion to its
+mass: its squared distance to the nearest row chosen so far. Several candidates
+are drawn for each row. The candidate that leaves the least total mass is taken.
 
 With weights, the mass is weight times squared distance, and the first row is
 drawn in proportion to its weight.

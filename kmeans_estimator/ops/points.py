@@ -15,8 +15,8 @@ _SINGLE_PRECISION = (
 )  # pyformat: disable
 _MAX_NAMED = 5
 _NOT_FINITE = (
-    'The batch holds NaN or Inf, or numbers so large that their squares overflow '
-    '(then no column is named). Rows, of at most five:'
+    'The batch holds NaN or Inf, or numbers so large that their squares'
+    ' overflow (then no column is named). Rows, of at most five:'
 )
 
 

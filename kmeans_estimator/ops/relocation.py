@@ -119,7 +119,8 @@ def _farthest(shards, centers, metric, limit):
   else:
     weights = _concat([shard.weights for shard in shards])
     distance = tf.where(weights > 0, distance, tf.zeros_like(distance))
-  rows = tf.math.top_k(distance, tf.minimum(limit, tf.shape(distance)[0])).indices
+  num_rows = tf.minimum(limit, tf.shape(distance)[0])
+  rows = tf.math.top_k(distance, num_rows).indices
   point = tf.gather(points, rows)
   if metric == distances.COSINE_DISTANCE:
     point = distances.l2_normalize(point)
@@ -153,10 +154,10 @@ def _first(farthest, limit):
 
 def _of_all_replicas(farthest, limit):
   dtype = farthest.point.dtype
-  columns = [farthest.distance, farthest.weight, tf.cast(farthest.cluster, dtype)]
-  rows = replicas.gather_rows(
-      tf.concat([tf.stack(columns, 1), farthest.point], 1)
+  columns = tf.stack(
+      [farthest.distance, farthest.weight, tf.cast(farthest.cluster, dtype)], 1
   )
+  rows = replicas.gather_rows(tf.concat([columns, farthest.point], 1))
   return _first(
       _Farthest(
           rows[:, 0], rows[:, 1], tf.cast(rows[:, 2], tf.int64), rows[:, 3:]

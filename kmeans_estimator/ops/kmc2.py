@@ -5,9 +5,9 @@
 O. Bachem et al., "Approximate K-Means++ in Sublinear Time", 2016. For each
 center k-means++ makes a pass over all points; k-MC2 runs a Markov chain over
 some candidates instead. The chain starts at the first candidate and visits the
-others in order. It moves to a candidate with the probability `min(1, mass of the
-candidate / mass of the state)`. The mass is the squared distance to the nearest
-center so far, times the weight if there are weights.
+others in order. It moves to a candidate with the probability `min(1, mass of
+the candidate / mass of the state)`. The mass is the squared distance to the
+nearest center so far, times the weight if there are weights.
 """
 
 from typing import Optional, Union

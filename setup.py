@@ -57,6 +57,7 @@ setuptools.setup(
         'test': [
             'hypothesis',
             'kubernetes-validate',
+            'pandas',
             'pytest',
             'pytest-xdist',
             'pyyaml',

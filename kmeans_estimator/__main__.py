@@ -130,9 +130,9 @@ class _Import:
     name = _missing_name(error)
     if name is None or not self._prepared or self._version is not None:
       return None
-    import tensorflow as tf
-
-    given, other, flag = tf, tf.compat.v1, '--tf1'
+    # Not by an import, which would be one of the program to us.
+    given = sys.modules['tensorflow']
+    other, flag = given.compat.v1, '--tf1'
     reason = (
         'TensorFlow 2: neither the script nor a module beside it that it '
         'imports was seen to use a name that only TensorFlow 1 had. For '

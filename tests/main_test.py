@@ -11,6 +11,7 @@ import tensorflow as tf
 
 from kmeans_estimator import __main__ as main_lib
 from tests import running
+from tests import testing
 
 _FACTS = """
 import sys, os
@@ -188,7 +189,7 @@ print(tf.constant(kmeans.cluster_centers()).numpy().round(2).tolist())
 class WithTensorFlowTest(tf.test.TestCase, parameterized.TestCase):
 
   def _run(self, source, *flags, **others):
-    folder = self.create_tempdir().full_path
+    folder = testing.temporary_folder(self)
     for name, text in {'script': source, **others}.items():
       with open(os.path.join(folder, name + '.py'), 'w') as f:
         f.write(text)

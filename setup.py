@@ -131,6 +131,7 @@ setuptools.setup(
         'test': [
             'hypothesis',
             'kubernetes-validate',
+            'pandas',
             'pytest',
             'pytest-xdist',
             'pyyaml',

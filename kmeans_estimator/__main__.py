@@ -1,6 +1,8 @@
 # Copyright 2026 The kmeans_estimator Authors.
 # SPDX-License-Identifier: Apache-2.0
-"""Runs an old script unchanged: python -m kmeans_estimator SCRIPT [ARGS...].
+"""Runs an old script unchanged.
+
+usage: python -m kmeans_estimator [--tf1 | --tf2] SCRIPT [ARGS...]
 
 As `python SCRIPT [ARGS...]` does, but when TensorFlow or this package is first
 imported,
@@ -8,33 +10,52 @@ imported,
 * `kmeans_estimator.restore_tf_estimator` puts Estimator and its KMeans back;
 * `tensorflow.contrib.factorization` is `kmeans_estimator.factorization`;
 * a script that names something of `tensorflow` that only TensorFlow 1 had
-  (`tf.train.limit_epochs`, `tf.contrib`) gets TensorFlow 1: its behaviour is
-  switched on, and `import tensorflow` means `tensorflow.compat.v1` in the
-  script and the modules beside it.
+  (`tf.train.limit_epochs`, `tf.contrib`), or imports a module beside it that
+  does, gets TensorFlow 1: its behaviour is switched on, and `import tensorflow`
+  means `tensorflow.compat.v1` in the script and the modules beside it.
+
+Names under a test of TensorFlow's version do not count. `--tf1` and `--tf2` say
+by hand which TensorFlow the script gets.
 """
 
-import ast
 import builtins
 import importlib.machinery
 import os
+import re
 import sys
 import types
-from typing import List
+from typing import List, Optional
 
-_USAGE = 'usage: python -m kmeans_estimator SCRIPT [ARGS...]'
+from kmeans_estimator import _script_names
+
+_USAGE = (
+    'usage: python -m kmeans_estimator [--tf1 | --tf2] SCRIPT [ARGS...]'
+)
+_VERSIONS = {'--tf1': 1, '--tf2': 2}
 _CONTRIB = ('tensorflow.contrib', 'tensorflow.contrib.factorization')
+_NO_ATTRIBUTE = re.compile(
+    r"module '(tensorflow[\w.]*)' has no attribute '(\w+)'"
+)
+_NO_SUCH_IMPORT = re.compile(
+    r"cannot import name '(\w+)' from '(tensorflow[\w.]*)'"
+)
+_PREFIX = re.compile(r'^tensorflow(\._api\.v2)?(\.compat\.v1)?\.?')
+_MAX_NAMED = 3
 
 
 def main():
-  if len(sys.argv) < 2:
+  del sys.argv[0]
+  version = None
+  if sys.argv and sys.argv[0] in _VERSIONS:
+    version = _VERSIONS[sys.argv.pop(0)]
+  if not sys.argv:
     print(_USAGE, file=sys.stderr)
     sys.exit(2)
-  if sys.argv[1] == '--version':
+  if sys.argv[0] == '--version':
     from kmeans_estimator import _about
 
     print(_about.versions())
     return
-  del sys.argv[0]
   path = sys.argv[0]
   try:
     with open(path, 'rb') as f:
@@ -46,10 +67,10 @@ def main():
         file=sys.stderr,
     )
     sys.exit(2)
-  _run(source, path)
+  _run(source, path, version)
 
 
-def _run(source, path):
+def _run(source, path, version):
   """Runs `source` the way the interpreter runs the file at `path`."""
   folder = os.path.dirname(os.path.realpath(path))
   if not getattr(sys.flags, 'safe_path', False):
@@ -64,21 +85,23 @@ def _run(source, path):
       __loader__=importlib.machinery.SourceFileLoader('__main__', path),
   )
   sys.modules['__main__'] = module
-  builtins.__import__ = _Import(source, folder)
+  builtins.__import__ = importer = _Import(source, folder, version)
   try:
     exec(compile(source, path, 'exec', dont_inherit=True), vars(module))
   except BaseException:
-    sys.excepthook = _HideOwnFrames(sys.excepthook)
+    sys.excepthook = _ExceptHook(sys.excepthook, importer)
     raise
 
 
 class _Import:
   """The import statement; prepares TensorFlow before anyone can see it."""
 
-  def __init__(self, source, folder):
+  def __init__(self, source, folder, version):
     self._import = builtins.__import__
     self._source = source
     self._folder = folder
+    self._version = version
+    self._names = []
     self._prepared = False
     self._as_tensorflow_1 = False
 
@@ -88,7 +111,7 @@ class _Import:
         level or self._prepared
     ):
       self._prepared = True
-      self._as_tensorflow_1 = _prepare_tensorflow(self._source)
+      self._prepare()
     module = self._import(name, globals, locals, fromlist, level)
     if (
         self._as_tensorflow_1
@@ -98,6 +121,40 @@ class _Import:
     ):
       return module.compat.v1
     return module
+
+  def _prepare(self):
+    _restore_names()
+    if self._version is None:
+      self._names = _names_of_tensorflow_1(self._source, self._folder)
+    self._as_tensorflow_1 = self._version == 1 or bool(self._names)
+    if self._as_tensorflow_1:
+      _become_tensorflow_1()
+
+  def advice(self, error: BaseException) -> Optional[str]:
+    """What to try if an error comes from the wrong one of the TensorFlows."""
+    name = _missing_name(error)
+    if name is None or not self._prepared or self._version is not None:
+      return None
+    # Not by an import, which would be one of the program to us.
+    given = sys.modules['tensorflow']
+    other, flag = given.compat.v1, '--tf1'
+    reason = (
+        'TensorFlow 2: neither the script nor a module beside it that it '
+        'imports was seen to use a name that only TensorFlow 1 had. For '
+        'TensorFlow 1'
+    )
+    if self._as_tensorflow_1:
+      given, other, flag = other, given, '--tf2'
+      reason = (
+          'TensorFlow 1: it uses names that TensorFlow 2 lacks, such as '
+          f'{", ".join(self._names[:_MAX_NAMED])}. For TensorFlow 2'
+      )
+    if _has(given, name) or not _has(other, name):
+      return None
+    return (
+        f'{__package__}: the program ran with {reason}: python -m '
+        f'{__package__} {flag} {sys.argv[0]}'
+    )
 
   def _is_users(self, importer):
     """Whether a module is the script or lies beside it."""
@@ -109,8 +166,8 @@ class _Import:
     return name == '__main__' or place == self._folder
 
 
-def _prepare_tensorflow(source):
-  """Prepares TensorFlow for a script; returns whether it gets TensorFlow 1."""
+def _restore_names():
+  """Puts back into TensorFlow what programs of any version may ask for."""
   import tensorflow as tf
 
   from kmeans_estimator import estimator
@@ -121,17 +178,43 @@ def _prepare_tensorflow(source):
   contrib.__path__ = []
   vars(contrib).update(factorization=factorization)
   sys.modules.update(zip(_CONTRIB, (contrib, factorization)))
-  v1 = tf.compat.v1
-  v1.contrib = contrib
+  tf.compat.v1.contrib = contrib
 
-  names = _tensorflow_names(source)
-  if not any(_has(v1, name) and not _has(tf, name) for name in names):
-    return False
-  verbosity = v1.logging.get_verbosity()
-  v1.logging.set_verbosity(v1.logging.ERROR)
-  v1.disable_v2_behavior()
-  v1.logging.set_verbosity(verbosity)
-  return True
+
+def _become_tensorflow_1():
+  import tensorflow as tf
+
+  logging = tf.compat.v1.logging
+  verbosity = logging.get_verbosity()
+  logging.set_verbosity(logging.ERROR)
+  tf.compat.v1.disable_v2_behavior()
+  logging.set_verbosity(verbosity)
+
+
+def _names_of_tensorflow_1(source, folder):
+  """Finds what a program uses that TensorFlow 2 does not have."""
+  import tensorflow as tf
+
+  return sorted(
+      name
+      for name in _script_names.of_program(source, folder)
+      if _has(tf.compat.v1, name) and not _has(tf, name)
+  )
+
+
+def _missing_name(error):
+  """The name, as from `tensorflow` on, that an error says does not exist."""
+  if not isinstance(error, (AttributeError, ImportError)):
+    return None
+  for pattern, owner, name in (
+      (_NO_ATTRIBUTE, 1, 2),
+      (_NO_SUCH_IMPORT, 2, 1),
+  ):
+    match = pattern.match(str(error))
+    if match:
+      owner = _PREFIX.sub('', match[owner])
+      return '.'.join(filter(None, [owner, match[name]]))
+  return None
 
 
 def _has(module, name):
@@ -147,54 +230,15 @@ def _has(module, name):
   return True
 
 
-def _tensorflow_names(source):
-  """Finds what a script uses of `tensorflow`.
+class _ExceptHook:
+  """An excepthook that shows tracebacks as `python SCRIPT` has them.
 
-  Args:
-    source: the script's text, free of syntax errors.
-
-  Returns:
-    A set of dotted names without the leading `tensorflow.`: those that the
-    script spells out, and `data.Dataset.m` for every method m that it calls on
-    something which is not a module: it may be a dataset.
+  It adds what to do if the script was given the wrong TensorFlow.
   """
-  tree = ast.parse(source)
-  names = set()
-  meaning = {}
-  for node in ast.walk(tree):
-    if isinstance(node, ast.Import):
-      for item in node.names:
-        meaning.update(
-            {item.asname: item.name}
-            if item.asname
-            else {item.name.partition('.')[0]: item.name.partition('.')[0]}
-        )
-        names.add(item.name)
-    elif isinstance(node, ast.ImportFrom) and not node.level:
-      for item in node.names:
-        name = f'{node.module}.{item.name}'.replace('.*', '')
-        meaning[item.asname or item.name] = name
-        names.add(name)
-  for node in ast.walk(tree):
-    called = isinstance(node, ast.Call)
-    value = node.func if isinstance(node, ast.Call) else node
-    parts = []
-    while isinstance(value, ast.Attribute):
-      parts.append(value.attr)
-      value = value.value
-    if isinstance(value, ast.Name) and value.id in meaning:
-      names.add('.'.join([meaning[value.id], *reversed(parts)]))
-    elif called and parts:
-      names.add(f'tensorflow.data.Dataset.{parts[0]}')
-  prefix = 'tensorflow.'
-  return {name[len(prefix):] for name in names if name.startswith(prefix)}
 
-
-class _HideOwnFrames:
-  """An excepthook that shows tracebacks as `python SCRIPT` has them."""
-
-  def __init__(self, hook):
+  def __init__(self, hook, importer):
     self._hook = hook
+    self._importer = importer
 
   def __call__(self, kind, error, traceback):
     seen = set()
@@ -206,6 +250,9 @@ class _HideOwnFrames:
         each.__traceback__ = self._cut(each.__traceback__)
         errors += [each.__cause__, each.__context__]
     self._hook(kind, error, error.__traceback__)
+    advice = self._importer.advice(error)
+    if advice:
+      print(advice, file=sys.stderr)
 
   def _cut(self, traceback):
     frames: List[types.TracebackType] = []

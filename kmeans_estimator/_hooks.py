@@ -121,7 +121,8 @@ class WaitingLimitHook(tf.compat.v1.train.SessionRunHook):
 class RelativeToleranceHook(tf.compat.v1.train.SessionRunHook):
   """Stops training once the loss hardly changes from step to step.
 
-  That is, once `|loss - previous| / (1 + |previous|)` is below the tolerance.
+  That is, once `|loss - previous| / (1 + |previous|)` is 0, or below the
+  tolerance.
   """
 
   def __init__(self, loss: tf.Tensor, tolerance: float):
@@ -129,7 +130,8 @@ class RelativeToleranceHook(tf.compat.v1.train.SessionRunHook):
 
     Args:
       loss: scalar, the loss of the step.
-      tolerance: stop below this relative change.
+      tolerance: stop below this relative change. With 0 training stops when
+        the loss does not change at all.
     """
     self._loss = loss
     self._tolerance = tolerance
@@ -144,5 +146,6 @@ class RelativeToleranceHook(tf.compat.v1.train.SessionRunHook):
     previous, self._previous = self._previous, loss
     if previous is None:
       return
-    if abs(loss - previous) / (1 + abs(previous)) < self._tolerance:
+    change = abs(loss - previous) / (1 + abs(previous))
+    if change < self._tolerance or change == 0:
       run_context.request_stop()

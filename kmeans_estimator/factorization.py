@@ -1,24 +1,28 @@
 # Copyright 2026 The kmeans_estimator Authors.
 # SPDX-License-Identifier: Apache-2.0
-"""What `tf.contrib.factorization` offered for k-means in TensorFlow 1.4."""
+"""What `tf.contrib.factorization` offered for k-means in TensorFlow 1."""
 
-from typing import Any, Callable, Iterator, Optional
+from typing import Any, Callable, Iterable, Iterator, Optional, Union
 
 import numpy as np
 
 from kmeans_estimator import kmeans
 from kmeans_estimator.ops import clustering_ops
 
+COSINE_DISTANCE = clustering_ops.COSINE_DISTANCE
+KMEANS_PLUS_PLUS_INIT = clustering_ops.KMEANS_PLUS_PLUS_INIT
+RANDOM_INIT = clustering_ops.RANDOM_INIT
+SQUARED_EUCLIDEAN_DISTANCE = clustering_ops.SQUARED_EUCLIDEAN_DISTANCE
+
 KMeans = clustering_ops.KMeans
 
 
 class KMeansClustering(kmeans.KMeansClustering):
-  """`kmeans_estimator.KMeansClustering` with the interface of TensorFlow 1.4.
+  """`kmeans_estimator.KMeansClustering` with the interface of `tf.contrib`.
 
-  Three things were different: the seed was `random_seed` and had a default, so
-  that every run drew alike; there were no `feature_columns` (a dict of features
-  becomes a matrix in the order of its keys); and `transform` gave squared
-  Euclidean distances.
+  Two things were different: the seed was `random_seed` and had a default, so
+  that every run drew alike; and `transform` gave squared Euclidean distances.
+  `feature_columns` came after TensorFlow 1.4, as the last argument.
   """
 
   CLUSTERS = kmeans.KMeansClustering.CLUSTER_CENTERS_VAR_NAME
@@ -27,16 +31,15 @@ class KMeansClustering(kmeans.KMeansClustering):
       self,
       num_clusters: int,
       model_dir: Optional[str] = None,
-      initial_clusters: clustering_ops.InitialClusters = (
-          clustering_ops.RANDOM_INIT
-      ),
-      distance_metric: str = clustering_ops.SQUARED_EUCLIDEAN_DISTANCE,
+      initial_clusters: clustering_ops.InitialClusters = RANDOM_INIT,
+      distance_metric: str = SQUARED_EUCLIDEAN_DISTANCE,
       random_seed: Optional[int] = 0,
       use_mini_batch: bool = True,
       mini_batch_steps_per_iteration: int = 1,
       kmeans_plus_plus_num_retries: int = 2,
       relative_tolerance: Optional[float] = None,
       config: Optional[Any] = None,
+      feature_columns: Optional[Union[Any, Iterable[Any]]] = None,
   ):
     """As in `kmeans_estimator.KMeansClustering`, with `random_seed` for `seed`.
 
@@ -55,6 +58,7 @@ class KMeansClustering(kmeans.KMeansClustering):
         kmeans_plus_plus_num_retries=kmeans_plus_plus_num_retries,
         relative_tolerance=relative_tolerance,
         config=config,
+        feature_columns=feature_columns,
     )
 
   def transform(self, input_fn: Callable[..., Any]) -> Iterator[np.ndarray]:

@@ -2,8 +2,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """Features, as an `input_fn` gives them, to one matrix of points."""
 
-from typing import Any, Iterable, Mapping, Optional, Union
+import contextlib
+import re
+from typing import Any, Iterable, Iterator, List, Mapping, Optional, Union
 
+import numpy as np
 import tensorflow as tf
 
 from kmeans_estimator.ops import points as points_lib
@@ -11,6 +14,106 @@ from kmeans_estimator.ops import points as points_lib
 Features = Union[
     tf.Tensor, tf.SparseTensor, Mapping[str, Union[tf.Tensor, tf.SparseTensor]]
 ]
+
+
+_MAY_RETURN = (
+    'input_fn must return a tf.data.Dataset, features, or (features, labels); '
+    'features are a tensor or SparseTensor [n, d], or a dict of tensors and '
+    'SparseTensors by name'
+)
+_FEATURES = (tf.Tensor, tf.Variable, tf.SparseTensor, np.ndarray, Mapping)
+# BiasAdd's words. They tell the columns of the centers and the shape of points.
+_OTHER_COLUMNS = re.compile(r'as many biases .*: \[(\d+)\] vs\. \[\d+,(\d+)\]')
+
+
+def check_result(result: Any) -> Any:
+  """Refuses what an `input_fn` cannot mean.
+
+  Args:
+    result: what the `input_fn` returned.
+
+  Returns:
+    The same.
+
+  Raises:
+    TypeError: it is neither a Dataset, nor features, nor `(features, labels)`.
+  """
+  if isinstance(result, tf.data.Dataset):
+    _check_parts(result.element_spec, 'a Dataset of ')
+  else:
+    _check_parts(result, '')
+  return result
+
+
+def _check_parts(result, prefix):
+  # Programs also pair features and labels in a list. A list of two rows is
+  # something else.
+  is_pair = len(result) == 2 if isinstance(result, (list, tuple)) else False
+  if isinstance(result, tuple) and not is_pair:
+    raise TypeError(
+        f'{_MAY_RETURN}. Got {prefix}{len(result)} values: '
+        f'{_names_of_types(result)}.'
+    )
+  features = result[0] if is_pair else result
+  if prefix and isinstance(features, tf.TypeSpec):
+    return
+  if not isinstance(features, _FEATURES) and not tf.is_tensor(features):
+    raise TypeError(
+        f'{_MAY_RETURN}. Got {prefix}{_names_of_types([result])}'
+        + (f' of {_names_of_types(result)}.' if is_pair else '.')
+    )
+
+
+def _names_of_types(values):
+  return ', '.join(
+      'None' if value is None else type(value).__name__ for value in values
+  )
+
+
+@contextlib.contextmanager
+def explained_columns() -> Iterator[None]:
+  """Says what is wrong where a prediction gets the wrong number of columns.
+
+  In training and evaluation an op checks it, where the number is not known
+  before. A graph that predicts may be exported, and not all that run exports
+  have such an op.
+
+  Raises:
+    tf.errors.InvalidArgumentError: the points that a session was run on have
+      another number of columns than the centers.
+  """
+  try:
+    yield
+  except tf.errors.InvalidArgumentError as error:
+    columns = _OTHER_COLUMNS.search(error.message)
+    if not columns:
+      raise
+    # Where in the graph it failed is of no interest, and dozens of lines long.
+    raise tf.errors.InvalidArgumentError(
+        None,
+        None,
+        f'The features have {columns[2]} columns, but the model was trained on '
+        f'{columns[1]}.',
+    ) from None
+
+
+def names(
+    features: Features, feature_columns: Optional[List[Any]] = None
+) -> Optional[List[str]]:
+  """Says which features make the columns of the matrix.
+
+  Args:
+    features: as for `parse_features`.
+    feature_columns: likewise; no iterator.
+
+  Returns:
+    The names in the order of the columns; None where there are none.
+  """
+  if not isinstance(features, Mapping):
+    return None
+  if feature_columns:
+    return sorted(column.name for column in feature_columns)
+  return sorted(features)
 
 
 def _dense(value: Any, name: str) -> tf.Tensor:

@@ -14,6 +14,8 @@ from kmeans_estimator._compat.api import v1 as estimator_lib
 
 # The name that a bare array goes by among the arrays of a dict.
 _MATRIX = 'x'
+# From here on float32, in which integers are clustered, lacks some of them.
+_LARGEST_INTEGER = 2**24
 
 
 def array_input_fn(
@@ -54,10 +56,11 @@ def array_input_fn(
 
   Args:
     x: numbers or bools `[n, d]`: a NumPy array (a `np.memmap` is read batch by
-      batch), a pandas DataFrame, or whatever `np.asarray` takes; or a dict by
-      feature name of such arrays `[n]` or `[n, m]`, which may hold strings for
-      feature columns. Numbers in a NumPy array are not copied, so changing
-      it later changes the input.
+      batch), a pandas DataFrame, whose columns may differ in dtype, or whatever
+      `np.asarray` takes; or a dict by feature name of such arrays `[n]` or
+      `[n, m]`, which may hold strings for feature columns. Numbers in a NumPy
+      array are not copied, so changing it later changes the input. Integers
+      beyond 2**24 give a warning: k-means casts them to float32.
     batch_size: rows per batch, a positive integer; no batch has more than `n`.
       None: each batch is all of `x`, as training with `use_mini_batch=False`
       and `KMeans.score` need it.
@@ -80,8 +83,9 @@ def array_input_fn(
     a mode it does as for prediction.
 
   Raises:
-    TypeError: `x` holds other things than numbers, bools or strings, or another
-      argument has a wrong type.
+    TypeError: `x` holds other things than numbers, bools or strings (for a
+      DataFrame the message names the column), or another argument has a wrong
+      type.
     ValueError: `x` is empty, has another rank, or arrays of different length,
       or another argument has a value that is not allowed.
   """
@@ -98,6 +102,17 @@ def array_input_fn(
   if seed is not None:
     seed = _integer(seed, 'seed')
   rows_per_step = min(batch_size or num_rows, num_rows)
+  lookouts = [
+      _IntegerLookout(
+          f'x[{name!r}]' if isinstance(x, dict) else 'x', array.dtype
+      )
+      for name, array in arrays.items()
+  ]
+  for lookout, array in zip(lookouts, arrays.values()):
+    # What is on disk is looked at when it is read.
+    if not _is_on_disk(array):
+      lookout.look_at(array)
+      lookout.stop()
 
   def input_fn(mode=None, config=None, input_context=None):
     training = mode == estimator_lib.ModeKeys.TRAIN
@@ -134,7 +149,10 @@ def array_input_fn(
           num_rows,
           order,
       )
-      return [_take(array, pieces) for array in arrays.values()]
+      values = [_take(array, pieces) for array in arrays.values()]
+      for lookout, value in zip(lookouts, values):
+        lookout.look_at(value)
+      return values
 
     static_size = None
     if rows_per_step % replicas == 0 and (
@@ -192,10 +210,65 @@ def _arrays(x) -> Dict[str, np.ndarray]:
   return arrays
 
 
+class _IntegerLookout:
+  """Warns, once, of integers that float32 does not hold."""
+
+  def __init__(self, name, dtype):
+    self._name = name
+    self._is_on = dtype.kind in 'iu' and dtype.itemsize >= 4
+
+  def look_at(self, values):
+    if not self._is_on:
+      return
+    if values.max() > _LARGEST_INTEGER or values.min() < -_LARGEST_INTEGER:
+      tf.compat.v1.logging.warning(
+          '%s holds integers beyond 2**24. k-means casts integers to float32, '
+          'which rounds such ones. Cast %s to float64.',
+          self._name,
+          self._name,
+      )
+      self.stop()
+
+  def stop(self):
+    self._is_on = False
+
+
+def _is_on_disk(array) -> bool:
+  while array is not None:
+    if isinstance(array, np.memmap):
+      return True
+    array = getattr(array, 'base', None)
+  return False
+
+
+def _frame(frame, name) -> np.ndarray:
+  """The columns of a DataFrame, which may differ in dtype, as one matrix."""
+  columns = []
+  for i, label in enumerate(frame.columns):
+    series = frame.iloc[:, i]
+    column = series.to_numpy()
+    if column.dtype == object:
+      # pandas' own dtypes, such as Int64, may come as objects.
+      if series.dtype.kind in 'biuf' and series.hasnans:
+        column = series.to_numpy(np.float64, na_value=np.nan)
+      else:
+        column = np.asarray(column.tolist())
+    if column.ndim != 1 or column.dtype.kind not in 'biuf':
+      missing = ', with missing values' if series.hasnans else ''
+      raise TypeError(
+          f'{name} must hold numbers or bools, got the column {label!r} of '
+          f'dtype {series.dtype}{missing}.'
+      )
+    columns.append(column)
+  return np.stack(columns, axis=1)
+
+
 def _array(values, name) -> np.ndarray:
   """`values` as an array with a dtype that TensorFlow has."""
   if hasattr(values, 'to_numpy'):
-    values = values.to_numpy()
+    frame, values = values, values.to_numpy()
+    if values.dtype == object and values.size and hasattr(frame, 'columns'):
+      values = _frame(frame, name)
   try:
     array = np.asarray(values)
   except (TypeError, ValueError, NotImplementedError) as e:

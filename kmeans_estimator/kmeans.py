@@ -7,6 +7,7 @@ from typing import Any, Callable, Iterable, Iterator, List, Optional, Union
 import numpy as np
 import tensorflow as tf
 
+from kmeans_estimator import _model_description
 from kmeans_estimator import _session
 from kmeans_estimator import model_fn as model_fn_lib
 from kmeans_estimator import strategies
@@ -104,8 +105,9 @@ class KMeansClustering(_session.Estimator):
         points are drawn in addition to the first before the best one is taken.
         Negative: `2 + floor(ln k)`.
       relative_tolerance: training stops when the loss of a step differs by
-        less than this, relatively, from that of the step before. Meant for
-        full-batch training; the losses of mini-batches differ by chance.
+        less than this, relatively, from that of the step before; with 0, when
+        the loss does not change at all. Meant for full-batch training; the
+        losses of mini-batches differ by chance.
       config: an `estimator.RunConfig`.
       feature_columns: `tf.feature_column` columns, or a single one, by which a
         dict of features becomes a matrix. None: every feature as it is, in the
@@ -141,6 +143,7 @@ class KMeansClustering(_session.Estimator):
         model_dir=model_dir,
         config=config,
     )
+    _model_description.check_folder(self.model_dir)
 
   def predict_cluster_index(
       self, input_fn: Callable[..., Any]

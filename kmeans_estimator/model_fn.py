@@ -8,6 +8,7 @@ from typing import Any, Iterable, Optional
 import tensorflow as tf
 
 from kmeans_estimator import _hooks
+from kmeans_estimator import _model_description
 from kmeans_estimator import features as features_lib
 from kmeans_estimator import saver as saver_lib
 from kmeans_estimator._compat.api import v1 as estimator_lib
@@ -74,11 +75,18 @@ class ModelFn:
   @tf.autograph.experimental.do_not_convert
   def _spec(self, features, mode, config):
     graph = self._graph(features)
+    description = self._description(features)
     if mode == estimator_lib.ModeKeys.TRAIN:
-      return self._training_spec(graph, config)
+      return self._training_spec(graph, description, config)
     if mode == estimator_lib.ModeKeys.EVAL:
-      return self._evaluation_spec(graph)
-    return self._prediction_spec(graph)
+      return self._evaluation_spec(graph, description)
+    return self._prediction_spec(graph, description)
+
+  def _description(self, features):
+    return _model_description.Description(
+        self._parameters.distance_metric,
+        features_lib.names(features, self._feature_columns),
+    )
 
   def _graph(self, features):
     p = self._parameters
@@ -94,16 +102,16 @@ class ModelFn:
         kmc2_chain_length=p.kmc2_chain_length,
     )
 
-  def _training_spec(self, graph, config):
+  def _training_spec(self, graph, description, config):
     state, inference, init_op, training_op = graph.training()
     tf.compat.v1.summary.scalar('loss/raw', inference.loss)
     with tf.control_dependencies([training_op]):
       train_op = tf.compat.v1.train.get_global_step().assign_add(
           1, read_value=False
       )
-    saver = saver_lib.KMeansSaver.for_training(
+    saver = _model_description.DescribedSaver.for_training(
         state, self._parameters.num_clusters, config, must_be_trained=False
-    )
+    ).described_by(description)
     start_alone = follow_chief = None
     other_hooks, chief_hooks = [], []
     if replicas.are_on_several_workers():
@@ -168,7 +176,7 @@ class ModelFn:
     columns = state.clusters.shape.as_list()[1]
     return init_op, replicas.follow_first(of_training, columns)
 
-  def _evaluation_spec(self, graph):
+  def _evaluation_spec(self, graph, description):
     state, inference = graph.evaluation()
     return estimator_lib.EstimatorSpec(
         mode=estimator_lib.ModeKeys.EVAL,
@@ -177,10 +185,10 @@ class ModelFn:
         ),
         loss=inference.loss,
         eval_metric_ops={SCORE: _mean_of_batches(inference.loss)},
-        scaffold=self._scaffold_of_trained(state),
+        scaffold=self._scaffold_of_trained(state, description),
     )
 
-  def _prediction_spec(self, graph):
+  def _prediction_spec(self, graph, description):
     state, all_distances, cluster_index = graph.prediction()
     predictions = _predictions(all_distances, cluster_index)
     outputs = {
@@ -194,16 +202,16 @@ class ModelFn:
         mode=estimator_lib.ModeKeys.PREDICT,
         predictions=predictions,
         export_outputs=outputs,
-        scaffold=self._scaffold_of_trained(state),
+        scaffold=self._scaffold_of_trained(state, description),
     )
 
-  def _scaffold_of_trained(self, state):
-    saver = saver_lib.KMeansSaver(
+  def _scaffold_of_trained(self, state, description):
+    saver = _model_description.DescribedSaver(
         state,
         self._parameters.num_clusters,
         must_be_trained=True,
         defer_build=True,
-    )
+    ).described_by(description)
     return _Scaffold(init_fn=saver_lib.refuse_untrained, saver=saver)
 
 

@@ -13,9 +13,9 @@ from typing import Any, Callable, Dict, Iterable, Optional
 import tensorflow as tf
 
 from kmeans_estimator import _hooks
+from kmeans_estimator import _model_description
 from kmeans_estimator import features as features_lib
 from kmeans_estimator import model_fn as model_fn_lib
-from kmeans_estimator import saver as saver_lib
 from kmeans_estimator._compat.api import v1 as estimator_lib
 from kmeans_estimator.ops import parameters as parameters_lib
 from kmeans_estimator.ops import replicas
@@ -75,13 +75,14 @@ class TpuModelFn(model_fn_lib.ModelFn):
       return super().model_fn(features, labels, mode, config)
     with replicas.of_tpu():
       graph = self._graph(features)
+      description = self._description(features)
       if mode == estimator_lib.ModeKeys.TRAIN:
-        return self._tpu_training_spec(graph, config, params)
+        return self._tpu_training_spec(graph, description, config, params)
       if mode == estimator_lib.ModeKeys.EVAL:
-        return self._tpu_evaluation_spec(graph)
-      return self._tpu_prediction_spec(graph)
+        return self._tpu_evaluation_spec(graph, description)
+      return self._tpu_prediction_spec(graph, description)
 
-  def _tpu_training_spec(self, graph, config, params):
+  def _tpu_training_spec(self, graph, description, config, params):
     state, inference, _, training_op = graph.training()
     with tf.control_dependencies([training_op]):
       train_op = tf.compat.v1.train.get_global_step().assign_add(
@@ -97,10 +98,12 @@ class TpuModelFn(model_fn_lib.ModelFn):
         loss=inference.loss,
         train_op=train_op,
         training_hooks=training_hooks,
-        scaffold_fn=lambda: self._scaffold_of_training(state, config, params),
+        scaffold_fn=lambda: self._scaffold_of_training(
+            state, description, config, params
+        ),
     )
 
-  def _tpu_evaluation_spec(self, graph):
+  def _tpu_evaluation_spec(self, graph, description):
     state, inference = graph.evaluation()
 
     def metrics(loss):
@@ -111,11 +114,11 @@ class TpuModelFn(model_fn_lib.ModelFn):
         loss=inference.loss,
         # What goes to the host is joined there, core by core.
         eval_metrics=(metrics, [tf.reshape(inference.loss, [1])]),
-        scaffold_fn=lambda: self._scaffold_of_trained(state),
+        scaffold_fn=lambda: self._scaffold_of_trained(state, description),
     )
 
-  def _tpu_prediction_spec(self, graph):
-    spec = self._prediction_spec(graph)
+  def _tpu_prediction_spec(self, graph, description):
+    spec = self._prediction_spec(graph, description)
     return estimator_lib.tpu.TPUEstimatorSpec(
         mode=spec.mode,
         predictions=spec.predictions,
@@ -123,7 +126,7 @@ class TpuModelFn(model_fn_lib.ModelFn):
         scaffold_fn=lambda: spec.scaffold,
     )
 
-  def _scaffold_of_training(self, state, config, params):
+  def _scaffold_of_training(self, state, description, config, params):
     """Called outside of what is compiled."""
     centers = tf.compat.v1.placeholder(
         state.clusters.dtype, state.clusters.shape
@@ -143,9 +146,9 @@ class TpuModelFn(model_fn_lib.ModelFn):
 
     return tf.compat.v1.train.Scaffold(
         init_fn=choose_centers,
-        saver=saver_lib.KMeansSaver.for_training(
+        saver=_model_description.DescribedSaver.for_training(
             state, self._parameters.num_clusters, config, must_be_trained=True
-        ),
+        ).described_by(description),
     )
 
   def _chosen_centers(self, config, params):

@@ -100,6 +100,7 @@ class RelativeToleranceHookTest(tf.test.TestCase, parameterized.TestCase):
       ([5, 0, 0, 0], 0.01, 3),
       ([0, 0, 0], 1e-9, 2),
       ([0.5, 0.4, 0.3], 0.2, 2),
+      ([5, 4.5, 4.5 - 1e-6, 4.5 - 1e-6, 4], 0, 4),
   )
   def test_number_of_steps(self, losses, tolerance, steps):
     with tf.Graph().as_default():

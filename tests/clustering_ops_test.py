@@ -287,6 +287,31 @@ class InitializationTest(tf.test.TestCase, parameterized.TestCase):
           _POINTS[0] + np.array([[4], [3], [2], [1]], np.float32),
       )
 
+  @parameterized.product(
+      metric=_METRICS, m=(None, 1, 2), k=(5, 'tensor'), columns=(3, None)
+  )
+  def test_step_before_all_centers_are_chosen(self, metric, m, k, columns):
+    with _session() as session:
+      points = tf.compat.v1.placeholder(tf.float32, [None, columns])
+      model = _Model(
+          points,
+          tf.constant(5) + 0 if k == 'tensor' else k,
+          distance_metric=metric,
+          use_mini_batch=m is not None,
+          mini_batch_steps_per_iteration=m or 1,
+      )
+      session.run(model.init_op, {points: _POINTS[:3]})
+      before = model.values()
+      for fetch in (model.training_op, model.scores, model.all_scores):
+        with self.assertRaisesRegex(
+            tf.errors.InvalidArgumentError,
+            '3 of 5 centers are chosen; run init_op on more points',
+        ):
+          session.run(fetch, {points: _POINTS})
+      self.assertAllClose(model.values(), before)
+      session.run(model.init_op, {points: _POINTS[3:]})
+      session.run(model.training_op, {points: _POINTS})
+
   def test_number_of_clusters_of_any_integer_dtype(self):
     with _session():
       model = _Model(k=tf.constant(3, tf.int64)).initialize()

@@ -1,6 +1,6 @@
 # Copyright 2026 The kmeans_estimator Authors.
 # SPDX-License-Identifier: Apache-2.0
-"""Tests of the names of TensorFlow 1.4."""
+"""Tests of the names of `tf.contrib.factorization`."""
 
 import inspect
 
@@ -25,14 +25,15 @@ def _trained(**kwargs):
 class KMeansClusteringTest(tf.test.TestCase, parameterized.TestCase):
 
   def test_signature_is_the_documented_one(self):
+    # In this order, as all of them may be given by their places.
     self.assertEqual(
-        {
-            name: parameter.default
+        [
+            (name, parameter.default)
             for name, parameter in inspect.signature(
                 factorization.KMeansClustering
             ).parameters.items()
-        },
-        {
+        ],
+        list({
             'num_clusters': inspect.Parameter.empty,
             'model_dir': None,
             'initial_clusters': 'random',
@@ -43,7 +44,9 @@ class KMeansClusteringTest(tf.test.TestCase, parameterized.TestCase):
             'kmeans_plus_plus_num_retries': 2,
             'relative_tolerance': None,
             'config': None,
-        },
+            # Added after TensorFlow 1.4.
+            'feature_columns': None,
+        }.items()),
     )
 
   @parameterized.parameters(
@@ -58,6 +61,15 @@ class KMeansClusteringTest(tf.test.TestCase, parameterized.TestCase):
   )
   def test_constant(self, name, value):
     self.assertEqual(getattr(factorization.KMeansClustering, name), value)
+
+  @parameterized.parameters(
+      ('COSINE_DISTANCE', 'cosine'),
+      ('KMEANS_PLUS_PLUS_INIT', 'kmeans_plus_plus'),
+      ('RANDOM_INIT', 'random'),
+      ('SQUARED_EUCLIDEAN_DISTANCE', 'squared_euclidean'),
+  )
+  def test_constant_of_the_module(self, name, value):
+    self.assertEqual(getattr(factorization, name), value)
 
   @parameterized.parameters(
       'config model_dir model_fn params'.split()
@@ -78,10 +90,21 @@ class KMeansClusteringTest(tf.test.TestCase, parameterized.TestCase):
     self.assertAllEqual(default, again)
     self.assertNotAllClose(default, other)
 
-  def test_no_feature_columns_and_no_seed(self):
-    for name in 'feature_columns', 'seed':
-      with self.assertRaisesRegex(TypeError, name):
-        factorization.KMeansClustering(4, **{name: None})
+  def test_no_seed(self):
+    with self.assertRaisesRegex(TypeError, 'seed'):
+      factorization.KMeansClustering(4, seed=None)
+
+  def test_feature_columns(self):
+    kmeans = factorization.KMeansClustering(
+        4,
+        use_mini_batch=False,
+        feature_columns=[tf.feature_column.numeric_column('x', shape=[3])],
+    )
+    features = {'x': _POINTS, 'unused': _POINTS}
+    kmeans.train(lambda: tf.data.Dataset.from_tensors(features))
+    self.assertAllClose(
+        kmeans.cluster_centers(), _trained().cluster_centers()
+    )
 
   @parameterized.parameters('squared_euclidean', 'cosine')
   def test_transform_gives_squared_distances(self, metric):

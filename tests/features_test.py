@@ -7,6 +7,7 @@ import numpy as np
 import tensorflow as tf
 
 from kmeans_estimator import features as features_lib
+from kmeans_estimator.ops import clustering_ops
 
 
 def _evaluate(features, columns=None):
@@ -139,6 +140,108 @@ class ParseFeaturesTest(tf.test.TestCase, parameterized.TestCase):
       self.assertAllEqual(session.run(points, {anything: [[1.0]]}), [[1]])
       with self.assertRaises(tf.errors.InvalidArgumentError):
         session.run(points, {anything: [1.0]})
+
+
+def _generator():
+  yield [1.0]
+
+
+class CheckResultTest(tf.test.TestCase, parameterized.TestCase):
+
+  @parameterized.named_parameters(
+      ('nothing', lambda: None, 'Got None'),
+      ('list', lambda: [[1.0, 2.0], [3.0, 4.0]], 'Got list of list, list'),
+      ('long_list', lambda: [[1.0]] * 3, 'Got list'),
+      ('generator', _generator, 'Got generator'),
+      ('function', lambda: _generator, 'Got function'),
+      ('number', lambda: 5.0, 'Got float'),
+      (
+          'three_values',
+          lambda: (tf.zeros([2, 1]), None, {}),
+          r'Got 3 values: \w*Tensor, None, dict',
+      ),
+      ('no_value', lambda: (), 'Got 0 values'),
+      ('no_features', lambda: (None, tf.zeros([2])), 'Got tuple of None,'),
+      (
+          'dataset',
+          lambda: tf.data.Dataset.from_tensors(([[1.0]], [1], [2])),
+          'Got a Dataset of 3 values',
+      ),
+  )
+  def test_names_input_fn_and_what_it_may_return(self, input_fn, got):
+    with self.assertRaisesRegex(
+        TypeError,
+        r'^input_fn must return a tf.data.Dataset, features, or \(features, '
+        rf'labels\); features are .* by name\. {got}',
+    ):
+      features_lib.check_result(input_fn())
+
+  @parameterized.named_parameters(
+      ('tensor', lambda: tf.zeros([2, 1])),
+      ('graph_tensor', lambda: tf.compat.v1.placeholder(tf.float32)),
+      ('variable', lambda: tf.Variable([[1.0]])),
+      ('sparse', lambda: tf.sparse.from_dense([[1.0]])),
+      ('array', lambda: np.zeros([2, 1])),
+      ('dict', lambda: {'a': tf.zeros([2, 1])}),
+      ('labels', lambda: (tf.zeros([2, 1]), tf.zeros([2]))),
+      ('no_labels', lambda: ({'a': tf.zeros([2])}, None)),
+      ('pair_in_a_list', lambda: [tf.zeros([2, 1]), tf.zeros([2])]),
+      ('dataset', lambda: tf.data.Dataset.from_tensors([[1.0]])),
+      ('dataset_of_dicts', lambda: tf.data.Dataset.from_tensors({'a': [1.0]})),
+      (
+          'dataset_with_labels',
+          lambda: tf.data.Dataset.from_tensors(({'a': [1.0]}, {'b': [1]})),
+      ),
+      (
+          'sparse_dataset',
+          lambda: tf.data.Dataset.from_tensors(tf.sparse.from_dense([[1.0]])),
+      ),
+  )
+  def test_passes_on(self, input_fn):
+    with tf.Graph().as_default():
+      result = input_fn()
+      self.assertIs(features_lib.check_result(result), result)
+
+
+class ExplainedColumnsTest(tf.test.TestCase, parameterized.TestCase):
+
+  @parameterized.parameters('squared_euclidean', 'cosine')
+  def test_prediction_on_the_wrong_number_of_columns(self, metric):
+    with tf.Graph().as_default(), tf.compat.v1.Session() as session:
+      points = tf.compat.v1.placeholder(tf.float32, [None, None])
+      state, *predictions = clustering_ops.KMeans(
+          points, 3, distance_metric=metric
+      ).prediction()
+      session.run(tf.compat.v1.global_variables_initializer())
+      session.run(state.clusters.assign(np.eye(3)[:, :2]))
+      for fetch in predictions:
+        for rows in (0, 1, 5):
+          with self.assertRaisesRegex(
+              tf.errors.InvalidArgumentError,
+              '^The features have 4 columns, but the model was trained on 2.$',
+          ), features_lib.explained_columns():
+            session.run(fetch, {points: np.zeros([rows, 4])})
+
+  def test_other_errors_pass(self):
+    for error in (
+        ValueError('as many biases'),
+        tf.errors.InvalidArgumentError(None, None, 'other'),
+    ):
+      with self.assertRaises(type(error)) as raised:
+        with features_lib.explained_columns():
+          raise error
+      self.assertIs(raised.exception, error)
+
+
+class NamesTest(tf.test.TestCase):
+
+  def test_names(self):
+    features = {'b': tf.zeros([1]), 'a': tf.zeros([1])}
+    self.assertEqual(features_lib.names(features), ['a', 'b'])
+    column = tf.feature_column.numeric_column('b')
+    self.assertEqual(features_lib.names(features, [column]), ['b'])
+    self.assertIsNone(features_lib.names(tf.zeros([1, 1])))
+    self.assertIsNone(features_lib.names(tf.zeros([1, 1]), [column]))
 
 
 if __name__ == '__main__':

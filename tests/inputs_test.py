@@ -10,6 +10,7 @@ from unittest import mock
 from absl.testing import absltest
 from absl.testing import parameterized
 import numpy as np
+import pandas as pd
 import tensorflow as tf
 
 from kmeans_estimator import estimator as estimator_lib
@@ -259,6 +260,35 @@ class FormatsTest(parameterized.TestCase):
             np.concatenate([batch[name] for batch in batches]), expected
         )
 
+  @parameterized.named_parameters(
+      ('bool_and_float', dict(a=[True, False], b=[0.5, 2]), None),
+      ('bool_and_float32', dict(a=[True, False], b=np.float32([0.5, 2])), None),
+      ('int64', dict(a=[1, 2], b=[3, 4]), 'Int64'),
+      ('int64_and_float', dict(a=[0.5, 1], b=pd.array([3, 4], 'Int64')), None),
+      ('boolean', dict(a=[True, False]), 'boolean'),
+      ('float', dict(a=[0.5, 2]), 'Float32'),
+      ('objects', dict(a=[1, 2], b=[0.5, True]), object),
+  )
+  def test_data_frame(self, columns, dtype):
+    frame = pd.DataFrame(columns)
+    frame = frame if dtype is None else frame.astype(dtype)
+    [batch] = take(inputs.array_input_fn(frame)())
+    self.assertIn(batch.dtype.kind, 'iufb')
+    np.testing.assert_array_equal(batch, frame.astype(np.float64))
+    [batch] = take(inputs.array_input_fn({'x': frame})())
+    np.testing.assert_array_equal(batch['x'], frame.astype(np.float64))
+
+  def test_missing_numbers_of_a_data_frame_are_nan(self):
+    numbers = pd.array([1, None], 'Int64')
+    frame = pd.DataFrame({'a': [True, False], 'n': numbers})
+    [batch] = take(inputs.array_input_fn(frame)())
+    np.testing.assert_array_equal(batch, [[1, 1], [0, np.nan]])
+
+  def test_data_frame_of_equal_labels(self):
+    frame = pd.DataFrame([[True, 0.5]], columns=['a', 'a'])
+    [batch] = take(inputs.array_input_fn(frame)())
+    np.testing.assert_array_equal(batch, [[1, 0.5]])
+
   def test_memmap(self):
     path = os.path.join(testing.temporary_folder(self), 'points.npy')
     np.save(path, matrix(7))
@@ -360,6 +390,43 @@ class EstimatorTest(parameterized.TestCase):
       self.assertBetween(take_rows.call_count, reads, reads + (reads > 1) * 2)
 
 
+class LargeIntegersTest(parameterized.TestCase):
+
+  def _warnings(self, make):
+    with mock.patch.object(tf.compat.v1.logging, 'warning') as warning:
+      make()
+    return [call.args[0] % call.args[1:] for call in warning.call_args_list]
+
+  @parameterized.product(dtype=[np.int32, np.uint32, np.int64], add=[0, 1])
+  def test_warns_beyond_what_float32_holds(self, dtype, add):
+    x = matrix(3, dtype=dtype)
+    x[1, 1] = 2**24 + add
+    warnings = self._warnings(lambda: inputs.array_input_fn(x))
+    self.assertLen(warnings, add)
+    if add:
+      self.assertRegex(warnings[0], r'^x holds .*2\*\*24.*Cast x to float64\.')
+
+  def test_negative_and_named(self):
+    x = {'a': [1, 2], 'b': [1, -(2**24) - 1]}
+    [warning] = self._warnings(lambda: inputs.array_input_fn(x))
+    self.assertIn("x['b'] holds", warning)
+
+  @parameterized.parameters(np.float32, np.float64)
+  def test_floats_are_silent(self, dtype):
+    x = np.full([3, 2], 2**25, dtype)
+    self.assertEmpty(self._warnings(lambda: inputs.array_input_fn(x)))
+
+  def test_memmap_is_looked_at_when_it_is_read(self):
+    path = os.path.join(testing.temporary_folder(self), 'points.npy')
+    np.save(path, matrix(6, dtype=np.int64) + 2**24)
+    x = np.load(path, mmap_mode='r')
+    made = []
+    self.assertEmpty(
+        self._warnings(lambda: made.append(inputs.array_input_fn(x, 2)))
+    )
+    self.assertLen(self._warnings(lambda: take(made[0]())), 1)
+
+
 class BadInputTest(parameterized.TestCase):
 
   @parameterized.named_parameters(
@@ -392,6 +459,24 @@ class BadInputTest(parameterized.TestCase):
       ('complex', [[1j]], TypeError, 'x must hold numbers.*complex128'),
       ('dates', np.zeros([2, 1], 'M8[s]'), TypeError, 'x must hold.*datetime'),
       ('ragged', [[1], [1, 2]], TypeError, 'x must'),
+      (
+          'frame_of_strings',
+          pd.DataFrame({'a': [1.5], 'name': ['b']}),
+          TypeError,
+          "x must hold numbers or bools, got the column 'name'",
+      ),
+      (
+          'frame_with_missing_values',
+          pd.DataFrame({'a': [True, False], 'n': pd.array([1, None], object)}),
+          TypeError,
+          "column 'n' of dtype object, with missing values",
+      ),
+      (
+          'frame_of_dates',
+          pd.DataFrame({'a': [1.5], 'day': pd.to_datetime(['2020-01-01'])}),
+          TypeError,
+          "column 'day' of dtype datetime64",
+      ),
       ('empty_dict', {}, ValueError, 'at least one feature'),
       ('key', {1: np.zeros(2)}, TypeError, 'strings as keys, got 1'),
       (

@@ -263,6 +263,15 @@ class TrainingTest(tf.test.TestCase, parameterized.TestCase):
     kmeans.train(_forever(points), max_steps=20)
     self.assertEqual(kmeans.get_variable_value('global_step'), 2)
 
+  def test_relative_tolerance_of_zero_stops_when_nothing_changes(self):
+    kmeans = _kmeans(
+        initial_clusters=np.float32([[0, 0], [10, 10]]),
+        use_mini_batch=False,
+        relative_tolerance=0,
+    )
+    kmeans.train(_forever(np.float32([[1, 1], [3, 3], [9, 9]])), max_steps=20)
+    self.assertEqual(kmeans.get_variable_value('global_step'), 3)
+
   def test_evaluate_gives_the_mean_of_batches(self):
     kmeans = _kmeans(seed=1).train(_forever(), steps=1)
     first, second = _POINTS[:40], _POINTS[40:]

@@ -12,6 +12,7 @@ import tensorflow as tf
 
 from kmeans_estimator import __main__ as main_lib
 from tests import running
+from tests import testing
 
 _FACTS = """
 import sys, os
@@ -100,7 +101,8 @@ class LikePythonTest(tf.test.TestCase, parameterized.TestCase):
     result = running.run('-m', 'kmeans_estimator')
     self.assertEqual(result.status, 2)
     self.assertEqual(
-        result.err, 'usage: python -m kmeans_estimator SCRIPT [ARGS...]\n'
+        result.err,
+        'usage: python -m kmeans_estimator [--tf1 | --tf2] SCRIPT [ARGS...]\n',
     )
 
   def test_interrupt_ends_by_signal(self):
@@ -188,15 +190,17 @@ print(tf.constant(kmeans.cluster_centers()).numpy().round(2).tolist())
 @pytest.mark.slow
 class WithTensorFlowTest(tf.test.TestCase, parameterized.TestCase):
 
-  def _run(self, source, **others):
+  def _run(self, source, *flags, **others):
+    folder = testing.temporary_folder(self)
     for name, text in {'script': source, **others}.items():
-      path = os.path.join(self.get_temp_dir(), name + '.py')
-      with open(path, 'w', encoding='utf-8') as f:
+      with open(os.path.join(folder, name + '.py'), 'w') as f:
         f.write(text)
+    self._script = os.path.join(folder, 'script.py')
     return running.run(
         '-m',
         'kmeans_estimator',
-        os.path.join(self.get_temp_dir(), 'script.py'),
+        *flags,
+        self._script,
         TF_CPP_MIN_LOG_LEVEL='3',
     )
 
@@ -208,6 +212,55 @@ class WithTensorFlowTest(tf.test.TestCase, parameterized.TestCase):
     result = self._run(_AS_TENSORFLOW_2)
     self.assertEqual(result.status, 0, result.err)
     self.assertEqual(result.out, '[[0.0, 1.0]]\n')
+
+  def test_module_beside_the_script_for_tensorflow_1(self):
+    result = self._run(
+        'import beside\nprint(beside.model())\n',
+        beside='import tensorflow as tf\n'
+        'def model():\n'
+        '  return tf.placeholder(tf.float32, [2]).shape[0].value\n',
+    )
+    self.assertEqual((result.status, result.out), (0, '2\n'), result.err)
+
+  def test_version_by_hand(self):
+    # No name says which one it is made for.
+    source = (
+        'import sys\n'
+        'import tensorflow as tf\n'
+        'print(sys.argv[1:], tf.executing_eagerly(), "Session" in dir(tf))\n'
+    )
+    for flag, expected in (
+        ('--tf1', '[] False True\n'),
+        ('--tf2', '[] True False\n'),
+    ):
+      result = self._run(source, flag)
+      self.assertEqual((result.status, result.out), (0, expected), result.err)
+
+  @parameterized.parameters(
+      ('getattr(tf, "Session")', 'with TensorFlow 2: .*', '--tf1'),
+      ('from importlib import import_module as i\n'
+       'getattr(i("tensorflow.train"), "limit_epochs")', '.*', '--tf1'),
+      ('tf.Session; getattr(tf, "function"); getattr(tf, "summary").create_file'
+       '_writer', 'with TensorFlow 1: .* such as Session.*', '--tf2'),
+  )
+  def test_error_names_the_flag(self, source, reason, flag):
+    result = self._run(f'import tensorflow as tf\n{source}\n')
+    self.assertEqual(result.status, 1)
+    self.assertRegex(
+        result.err.splitlines()[-1],
+        f'^kmeans_estimator: .*{reason}python -m kmeans_estimator {flag} '
+        f'{self._script}$',
+    )
+
+  @parameterized.parameters(
+      ('tf.no_such_name',),
+      ('tf.Session', '--tf2'),
+      ('raise AttributeError("Session")',),
+  )
+  def test_error_names_no_flag_that_would_not_help(self, source, *flags):
+    result = self._run(f'import tensorflow as tf\n{source}\n', *flags)
+    self.assertEqual(result.status, 1)
+    self.assertNotIn('--tf', result.err)
 
   @parameterized.parameters(
       'import kmeans_estimator; kmeans_estimator.KMeans(2)',
@@ -237,7 +290,7 @@ class WithTensorFlowTest(tf.test.TestCase, parameterized.TestCase):
         result.err[start:].splitlines()[:3],
         [
             'Traceback (most recent call last):',
-            f'  File "{self.get_temp_dir()}/script.py", line 2, in <module>',
+            f'  File "{self._script}", line 2, in <module>',
             '    from tensorflow.contrib import layers',
         ],
     )
@@ -245,29 +298,7 @@ class WithTensorFlowTest(tf.test.TestCase, parameterized.TestCase):
     self.assertNotIn('kmeans_estimator', result.err[start:])
 
 
-class TensorFlowNamesTest(parameterized.TestCase):
-
-  @parameterized.parameters(
-      ('import tensorflow as tf\ntf.train.limit_epochs(1)',
-       {'train', 'train.limit_epochs'}),
-      ('import tensorflow\ntensorflow.Session', {'Session'}),
-      ('from tensorflow import estimator as e\ne.inputs.numpy_input_fn',
-       {'estimator', 'estimator.inputs', 'estimator.inputs.numpy_input_fn'}),
-      ('from tensorflow.contrib.factorization import KMeans',
-       {'contrib.factorization.KMeans'}),
-      ('import tensorflow.compat.v1 as tf\ntf.Session',
-       {'compat.v1', 'compat.v1.Session'}),
-      ('def f(data):\n  return data.batch(2).make_one_shot_iterator()',
-       {'data.Dataset.batch', 'data.Dataset.make_one_shot_iterator'}),
-      ('import tensorflow.compat.v1 as tf\n'
-       'tf.data.make_one_shot_iterator(x)',
-       {'compat.v1', 'compat.v1.data',
-        'compat.v1.data.make_one_shot_iterator'}),
-      ('import numpy as tf\ntf.Session()', set()),
-      ('from .tensorflow import Session', set()),
-  )
-  def test_names(self, source, expected):
-    self.assertEqual(main_lib._tensorflow_names(source), expected)
+class HasTest(parameterized.TestCase):
 
   @parameterized.parameters(
       ('Session', True, False),

@@ -53,6 +53,9 @@ class ParametersTest(tf.test.TestCase, parameterized.TestCase):
       ('seed', 1.5, TypeError, 'an integer'),
       ('mini_batch_steps_per_iteration', 0, ValueError, '>= 1, got 0'),
       ('mini_batch_steps_per_iteration', 1.5, TypeError, '>= 1'),
+      ('use_mini_batch', 'no', TypeError, "got 'no' of type str"),
+      ('use_mini_batch', None, TypeError, 'True or False, got None'),
+      ('use_mini_batch', 2, TypeError, 'True or False, got 2'),
       ('kmeans_plus_plus_num_retries', 2.5, TypeError, 'an integer'),
       ('kmeans_plus_plus_num_retries', None, TypeError, 'an integer'),
       ('kmc2_chain_length', 0, ValueError, '>= 1, got 0'),
@@ -72,6 +75,10 @@ class ParametersTest(tf.test.TestCase, parameterized.TestCase):
   )
   def test_takes_any_integer(self, value):
     self.assertEqual(_parameters(num_clusters=value).num_clusters, 3)
+
+  @parameterized.parameters((True,), (np.bool_(True),), (1,), (np.int8(1),))
+  def test_takes_any_bool(self, value):
+    self.assertIs(_parameters(use_mini_batch=value).use_mini_batch, True)
 
   def test_takes_an_eager_integer(self):
     self.assertEqual(

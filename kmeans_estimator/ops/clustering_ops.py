@@ -199,9 +199,14 @@ class KMeans:
         init_op: chooses centers, as many as the batch gives. Raises
           `InvalidArgumentError` on NaN or Inf, or too few rows for k-means++.
         training_op: makes one step. Raises `InvalidArgumentError` on NaN or Inf
-          in the batch, before any variable changes.
+          in the batch, or while centers are missing, before any variable
+          changes.
     """
-    state, inference, init_op, training_op = self.training()
+    # An Estimator runs no step before all centers are chosen. Here the caller
+    # may, and is to be told.
+    state, inference, init_op, training_op = self.training(
+        read_centers=state_lib.read_chosen_centers
+    )
     return (
         inference.all_distances,
         inference.cluster_index,
@@ -213,8 +218,13 @@ class KMeans:
 
   def training(
       self,
+      read_centers: Callable[..., tf.Tensor] = state_lib.read_centers,
   ) -> Tuple[state_lib.State, Inference, tf.Operation, tf.Operation]:
     """Builds what `training_graph` does, and returns variables and loss too.
+
+    Args:
+      read_centers: `state.read_centers`, or `state.read_chosen_centers`, which
+        says what is wrong while centers are missing.
 
     Returns:
       The variables, the batch's `Inference`, `init_op` and `training_op`.
@@ -228,7 +238,7 @@ class KMeans:
     )
     init_op = self._init_op(state)
     if state.update_in_steps is None:
-      inference, training_op = self._step(state)
+      inference, training_op = self._step(state, read_centers)
       return state, inference, init_op, training_op
 
     has_rows = self._has_rows()
@@ -244,7 +254,7 @@ class KMeans:
     # A checkpoint of the first implementation may hold an iteration that has
     # run its steps but has not been finished.
     with tf.control_dependencies([finish_iteration_if_due()]):
-      inference, moved = self._step(state)
+      inference, moved = self._step(state, read_centers)
     with tf.control_dependencies([moved]):
       counted = state.update_in_steps.assign_sub(
           1 if has_rows is None else tf.cast(has_rows, tf.int64),
@@ -343,11 +353,11 @@ class KMeans:
         loss=replicas.checked(loss, checks),
     )
 
-  def _step(self, state):
+  def _step(self, state, read_centers):
     """One step, but for the bookkeeping of iterations of several steps."""
     parameters = self._parameters
     stored = self._of_same_columns(
-        state_lib.read_centers(state.clusters, parameters.num_clusters)
+        read_centers(state.clusters, parameters.num_clusters)
     )
     centers = self._direction(stored)
     allocations, sums = allocation_lib.allocate(
@@ -377,9 +387,7 @@ class KMeans:
         )
       moving = stored
       if state.clusters_updated is not None:
-        moving = state_lib.read_centers(
-            state.clusters_updated, parameters.num_clusters
-        )
+        moving = read_centers(state.clusters_updated, parameters.num_clusters)
       return updates.apply_mini_batch(state, moving, sums, after)
 
     if replicas.are_on_tpu():

@@ -53,6 +53,18 @@ def _one_of(name: str, value: Any, allowed: tuple) -> Any:
   return value
 
 
+def _bool(name: str, value: Any) -> bool:
+  # 0 and 1 are False and True to Python, too.
+  if isinstance(value, (bool, np.bool_)) or (
+      isinstance(value, numbers.Integral) and value in (0, 1)
+  ):
+    return bool(value)
+  raise TypeError(
+      f'{name} must be True or False, got {value!r} of type '
+      f'{type(value).__name__}.'
+  )
+
+
 def _matrix_of_centers(value: Any) -> Union[np.ndarray, tf.Tensor]:
   """Returns given initial centers as a finite NumPy matrix, if they are known.
 
@@ -129,7 +141,7 @@ class Parameters:
       negative: `2 + floor(ln(number of centers))` of them.
     kmc2_chain_length: candidates for one center of k-MC2.
     relative_tolerance: relative change of the loss below which training stops,
-      or None.
+      or None. With 0 it stops when the loss does not change at all.
 
   Raises:
     TypeError: an argument is of a wrong type; the message names it.
@@ -170,6 +182,7 @@ class Parameters:
       self._set('num_clusters', tf.cast(num_clusters, tf.int32))
     if self.seed is not None:
       self._set('seed', _integer('seed', self.seed))
+    self._set('use_mini_batch', _bool('use_mini_batch', self.use_mini_batch))
     for name, minimum in (
         ('mini_batch_steps_per_iteration', 1),
         ('kmeans_plus_plus_num_retries', None),

@@ -201,6 +201,43 @@ def read_centers(
   return tf.ensure_shape(centers, shape)
 
 
+def read_chosen_centers(
+    variable: tf.Variable, num_clusters: Union[int, tf.Tensor]
+) -> tf.Tensor:
+  """Reads centers, as `read_centers` does.
+
+  Args:
+    variable: `State.clusters` or `State.clusters_updated`.
+    num_clusters: k.
+
+  Returns:
+    `[k, d]` of the variable's dtype. Evaluating it says how many centers are
+    chosen while there are fewer than `k`.
+  """
+  # No op that says what the shape is going to be: TensorFlow's graph optimizer
+  # would believe it, and find that nothing has to be asserted.
+  with tf.control_dependencies([_assert_chosen(variable, num_clusters)]):
+    centers = variable.value()
+  rows = num_clusters if isinstance(num_clusters, int) else None
+  centers.set_shape([rows, variable.shape[1]])
+  return centers
+
+
+def _assert_chosen(variable, num_clusters):
+  chosen = tf.shape(variable.read_value())[0]
+  # String tensors live on the host, and XLA has none.
+  with tf.device('/CPU:0'), tf.xla.experimental.jit_scope(compile_ops=False):
+    return tf.raw_ops.Assert(
+        condition=tf.equal(chosen, num_clusters),
+        data=[
+            tf.strings.format(
+                '{} of {} centers are chosen; run init_op on more points.',
+                [chosen, num_clusters],
+            )
+        ],
+    )
+
+
 def grow(variable: tf.Variable, value: tf.Tensor) -> tf.Operation:
   """Assigns centers whose number may be another than that of the old ones.
 

@@ -212,8 +212,8 @@ def _missing_name(error):
   ):
     match = pattern.match(str(error))
     if match:
-      owner = _PREFIX.sub('', match[owner])
-      return '.'.join(filter(None, [owner, match[name]]))
+      module = _PREFIX.sub('', match[owner])
+      return '.'.join(filter(None, [module, match[name]]))
   return None
 
 

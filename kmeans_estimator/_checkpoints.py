@@ -162,7 +162,7 @@ def _checkpoints(folder) -> List[str]:
   """
   matches = filter(None, map(_FILE.fullmatch, _files(folder)))
   steps = {match[1]: int(match[2]) for match in matches}
-  return sorted(steps, key=steps.get, reverse=True)
+  return sorted(steps, key=lambda name: steps[name], reverse=True)
 
 
 def _files(folder) -> List[str]:

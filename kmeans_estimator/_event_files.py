@@ -17,7 +17,7 @@ import weakref
 import tensorflow as tf
 
 _lock = threading.Lock()
-_in_use = weakref.WeakValueDictionary()
+_in_use: Any = weakref.WeakValueDictionary()
 
 
 def of(model_dir: str) -> 'EventFiles':
@@ -43,7 +43,7 @@ class EventFiles:
       model_dir: where the model is.
     """
     self._model_dir = model_dir
-    self._folders = set()
+    self._folders: Set[str] = set()
     weakref.finalize(self, _close, self._folders)
 
   def will_open(self, folder: str) -> None:

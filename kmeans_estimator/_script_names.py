@@ -28,7 +28,7 @@ def of_program(source: bytes, folder: str) -> Set[str]:
 
 def _trees(source: bytes, folder: str) -> Iterator[ast.Module]:
   """Yields the script's tree, and that of each module that imports lead to."""
-  seen = set()
+  seen: Set[str] = set()
   todo: List[Tuple[bytes, str]] = [(source, '')]
   while todo:
     text, package = todo.pop()
@@ -51,7 +51,7 @@ def _trees(source: bytes, folder: str) -> Iterator[ast.Module]:
 
 def _imported(tree: ast.Module, package: str) -> Set[str]:
   """The dotted names that a module of a package imports, or may import."""
-  names = set()
+  names: Set[str] = set()
   for node in ast.walk(tree):
     if isinstance(node, ast.Import):
       names.update(item.name for item in node.names)
@@ -82,7 +82,7 @@ def of_module(tree: ast.Module) -> Set[str]:
     test of TensorFlow's version is left out.
   """
   meaning = _meaning(tree)
-  names = set()
+  names: Set[str] = set()
   for node in _unconditional(tree, meaning):
     if isinstance(node, ast.Import):
       names.update(item.name for item in node.names)

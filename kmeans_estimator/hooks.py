@@ -3,6 +3,7 @@
 """Hooks for the arguments `hooks` of `train` and `TrainSpec`."""
 
 import threading
+from typing import Any
 
 import tensorflow as tf
 
@@ -46,7 +47,7 @@ class GracefulStopHook(tf.compat.v1.train.SessionRunHook):
 
   def __init__(self):
     """Creates the hook; it may be used for one `train` after the other."""
-    self._signals = None
+    self._signals: Any = None
     self._is_told = None
     self._number_told = None
 

@@ -3,7 +3,7 @@
 """From features, mode and config to an EstimatorSpec."""
 
 import os
-from typing import Any, Iterable, Optional
+from typing import Any, List, Optional
 
 import tensorflow as tf
 
@@ -29,7 +29,7 @@ class ModelFn:
   def __init__(
       self,
       parameters: parameters_lib.Parameters,
-      feature_columns: Optional[Iterable[Any]] = None,
+      feature_columns: Optional[List[Any]] = None,
   ):
     """Stores what every graph needs.
 

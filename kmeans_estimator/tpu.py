@@ -8,7 +8,7 @@ variables have all their rows from the start, and the initial centers are chosen
 by the host, before the first step.
 """
 
-from typing import Any, Callable, Dict, Iterable, Optional
+from typing import Any, Callable, Dict, List, Optional
 
 import tensorflow as tf
 
@@ -29,7 +29,7 @@ class TpuModelFn(model_fn_lib.ModelFn):
   def __init__(
       self,
       parameters: parameters_lib.Parameters,
-      feature_columns: Optional[Iterable[Any]],
+      feature_columns: Optional[List[Any]],
       input_fn: InputFn,
   ):
     """Stores what every graph needs.

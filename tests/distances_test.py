@@ -175,7 +175,7 @@ class ScoresTest(tf.test.TestCase, parameterized.TestCase):
 
   def _index(self, points, centers, metric):
     return _run(
-        lambda *inputs: distances.scores(*inputs, metric).index(),
+        lambda *inputs: distances.scores(*inputs, metric).nearest(),
         points,
         centers,
     )

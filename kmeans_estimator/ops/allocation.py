@@ -320,7 +320,7 @@ def _block(points, weights, prepared, with_sums):
   is_cosine = prepared.metric == distances.COSINE_DISTANCE
   units = distances.l2_normalize(points) if is_cosine else points
   scores = prepared.scores(units)
-  index = scores.index()
+  index = scores.nearest()
   distance = tf.reduce_min(scores.values, axis=1)
   distance += distances.half_or_whole_square(scores.shifted, prepared.metric)
   if is_cosine:

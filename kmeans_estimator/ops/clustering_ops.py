@@ -304,7 +304,7 @@ class KMeans:
     return (
         state,
         [shard.distances() for shard in scores],
-        [shard.index() for shard in scores],
+        [shard.nearest() for shard in scores],
     )
 
   def _restored_centers(self):

@@ -91,7 +91,7 @@ class Scores(NamedTuple):
         result,
     )
 
-  def index(self) -> tf.Tensor:
+  def nearest(self) -> tf.Tensor:
     """int64 `[n]`: the nearest center; the earliest one on a tie."""
     index = tf.argmin(self.values, axis=1)
     if self.metric != COSINE_DISTANCE:

@@ -93,7 +93,7 @@ def _is_stale() -> bool:
   )
 
 
-def _library() -> Optional[Any]:
+def _library() -> Any:
   """The module of the ops; None if they are not available."""
   return _load().library
 
@@ -212,7 +212,8 @@ def nearest(
       )
       for part in range(parts)
   ]
-  return _joined(*zip(*found), points)
+  index, distance = zip(*found)
+  return _joined(index, distance, points)
 
 
 def _joined(index, distance, points):

@@ -14,6 +14,9 @@ class _Replicas:
   """A graph built by a function of the number of its replica, and a session."""
 
   def __init__(self, build, number=2, cross_device_ops=None):
+    # A test that ran before in this process may have required that devices
+    # exist. Eager TensorFlow has one CPU here, the session below has several.
+    tf.config.set_soft_device_placement(True)
     strategy = tf.distribute.MirroredStrategy(
         [f'CPU:{i}' for i in range(number)], cross_device_ops
     )

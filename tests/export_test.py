@@ -11,6 +11,7 @@ from tensorflow.python.framework import kernels
 
 import kmeans_estimator
 from kmeans_estimator import estimator as estimator_lib
+from kmeans_estimator.ops import native
 from tests import exports
 from tests import numpy_model
 from tests import testing
@@ -238,6 +239,40 @@ class ModesTest(ExportTest):
     )
     self.assertCountEqual(ours, [frozenset([TAGS[mode]])])
     self.assert_same_signatures(ours, reference)
+
+  def test_no_export_holds_an_op_of_this_package(self):
+    # All initialisations: a TRAIN graph can choose centers.
+    for init in ('random', 'kmeans_plus_plus', 'kmc2'):
+      for use_mini_batch in (True, False):
+        kmeans = exports.model(
+            initial_clusters=init, use_mini_batch=use_mini_batch
+        )
+        graphs = exports.meta_graphs(
+            kmeans.experimental_export_all_saved_models(
+                testing.temporary_folder(self),
+                {TRAIN: _supervised, EVAL: _supervised, PREDICT: _raw},
+            )
+        )
+        self.assertLen(graphs, 3)
+        for graph in graphs.values():
+          nodes = list(graph.graph_def.node)
+          for function in graph.graph_def.library.function:
+            nodes.extend(function.node_def)
+          self.assertEmpty(
+              [node.op for node in nodes if node.op.startswith('Kmeans')]
+          )
+
+  def test_training_beside_an_export_holds_native_ops(self):
+    if not native.is_available():
+      self.skipTest('The native ops are not built.')
+    kmeans = exports.model()
+    kmeans.export_saved_model(testing.temporary_folder(self), _raw)
+    with tf.Graph().as_default() as graph:
+      tf.compat.v1.train.create_global_step()
+      kmeans.model_fn(tf.zeros([9, exports.D]), None, TRAIN, kmeans.config)
+    self.assertIn(
+        'KmeansEstimator>Allocate', {op.type for op in graph.get_operations()}
+    )
 
   @parameterized.parameters(*exports.METRICS)
   def test_all_modes_run(self, metric):

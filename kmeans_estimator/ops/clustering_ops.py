@@ -373,15 +373,18 @@ class KMeans:
     def move():
       after = [inference.loss]
       if state.counts is None:
-        relocated = relocation.relocate(
-            [
-                relocation.Shard(*shard)
-                for shard in zip(self._inputs, allocations)
-            ],
-            centers,
-            sums,
-            parameters.distance_metric,
-        )
+        # Replicas exchange points only once the batches of all are checked: a
+        # replica that fails would hide its error from one that waits for it.
+        with tf.control_dependencies(after):
+          relocated = relocation.relocate(
+              [
+                  relocation.Shard(*shard)
+                  for shard in zip(self._inputs, allocations)
+              ],
+              centers,
+              sums,
+              parameters.distance_metric,
+          )
         return updates.apply_full_batch(
             state, stored, relocated, parameters.centers_are_normalized, after
         )

@@ -7,6 +7,7 @@ import numpy as np
 import tensorflow as tf
 
 from kmeans_estimator.ops import clustering_ops
+from tests import implementations
 from tests import numpy_model
 
 _DATA = {
@@ -27,6 +28,7 @@ _MODES = {
 }
 
 
+@implementations.native_and_portable
 class DegenerateDataTest(parameterized.TestCase):
 
   @parameterized.product(

@@ -129,8 +129,11 @@ def step(
 
   Returns:
     The model after the step, and the loss: the sum of the distances of the
-    points to the centers that the step found.
+    points to the centers that the step found. A batch without rows changes
+    nothing.
   """
+  if not len(points):
+    return state, 0.0
   state = finish_iteration_if_due(state)
   points = np.asarray(points, np.float64)
   if state.metric == COSINE:

@@ -2,6 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """The NumPy model against the reference, where the reference does not race."""
 
+import dataclasses
+
 from absl.testing import absltest
 from absl.testing import parameterized
 import numpy as np
@@ -14,8 +16,8 @@ class NumpyModelTest(parameterized.TestCase):
 
   @parameterized.product(metric=numpy_model.METRICS)
   def test_full_batch_steps_are_those_of_the_reference(self, metric):
+    # No cluster gets empty: the reference would lose its center.
     points, centers = testing.blobs(60, 3, 5, seed=1)
-    centers[4] *= -50  # Some clusters get empty.
     graph = testing.TrainingGraph(
         testing.reference_ops.KMeans,
         points,
@@ -27,6 +29,8 @@ class NumpyModelTest(parameterized.TestCase):
     self.assertTrue(graph.initialize(points))
     for _ in range(4):
       distance = graph.infer(points).distance
+      index = numpy_model.distances(points, state.clusters, metric).argmin(1)
+      self.assertLen(np.unique(index), 5)
       state, loss = numpy_model.step(state, points)
       graph.step(points)
       testing.assert_state(graph.values(), state)
@@ -68,6 +72,41 @@ class NumpyModelTest(parameterized.TestCase):
       ]
       self.assertLess(np.min(error, axis=0).max(), 1e-5)
       before = testing.state_of(values, metric, steps_per_iteration)
+
+  def test_empty_clusters_take_over_the_farthest_points(self):
+    points = np.array([[0], [1], [9], [4], [9.5]])
+    centers = np.array([[50], [1], [60], [8]], np.float64)
+    state = numpy_model.initial_state(
+        centers, numpy_model.SQUARED_EUCLIDEAN, None
+    )
+    state, loss = numpy_model.step(state, points)
+    # 4 goes to the first empty cluster, 9.5 to the second.
+    np.testing.assert_array_equal(state.clusters, [[4], [0.5], [9.5], [9]])
+    self.assertEqual(loss, 1 + 0 + 1 + 9 + 2.25)
+
+  def test_no_point_is_far(self):
+    points = np.array([[1], [1], [3]], np.float64)
+    state = numpy_model.initial_state(
+        np.array([[1], [7], [3]]), numpy_model.SQUARED_EUCLIDEAN, None
+    )
+    state, _ = numpy_model.step(state, points)
+    np.testing.assert_array_equal(state.clusters, [[1], [7], [3]])
+
+  def test_batch_without_rows_changes_nothing(self):
+    for steps_per_iteration in None, 1, 2:
+      before = numpy_model.initial_state(
+          np.eye(2), numpy_model.SQUARED_EUCLIDEAN, steps_per_iteration
+      )
+      if steps_per_iteration == 2:
+        before = dataclasses.replace(
+            before, update_in_steps=0, clusters_updated=np.ones([2, 2])
+        )
+      after, loss = numpy_model.step(before, np.zeros([0, 2]))
+      self.assertEqual(loss, 0)
+      for field in dataclasses.fields(before):
+        np.testing.assert_array_equal(
+            getattr(after, field.name), getattr(before, field.name)
+        )
 
   def test_pending_copy_is_made_first(self):
     pending = numpy_model.State(

@@ -11,6 +11,7 @@ import tensorflow as tf
 
 import kmeans_estimator
 from kmeans_estimator.ops import clustering_ops
+from tests import implementations
 from tests import numpy_model
 from tests import testing
 
@@ -59,6 +60,7 @@ def train(points, centers, steps=4, **kwargs):
     return graph.values()['clusters'], losses
 
 
+@implementations.native_and_portable
 class PropertyTest(parameterized.TestCase):
 
   @parameterized.product(metric=numpy_model.METRICS, mode=tuple(MODES))
@@ -140,9 +142,8 @@ class PropertyTest(parameterized.TestCase):
     points, centers = testing.blobs(60, 4, 5, seed=4, dtype=np.float64)
     expected, losses = train(points, centers, mode=mode)
     actual, shifted = train(points + 1e4, centers + 1e4, mode=mode)
-    # 1e-6 in the denominator of the full-batch rule draws centers to 0.
-    np.testing.assert_allclose(actual, expected + 1e4, 1e-6)
-    np.testing.assert_allclose(shifted, losses, 1e-4)
+    np.testing.assert_allclose(actual, expected + 1e4, rtol=0, atol=1e-10)
+    np.testing.assert_allclose(shifted, losses, 1e-9)
 
   @parameterized.product(metric=numpy_model.METRICS)
   def test_doubled_data_double_the_loss_and_leave_the_centers(self, metric):
@@ -166,6 +167,7 @@ class PropertyTest(parameterized.TestCase):
     np.testing.assert_allclose(losses, 0, atol=1e-5)
 
 
+@implementations.on_every_implementation
 class FuzzTest(parameterized.TestCase):
   """Drawn shapes, dtypes, k, metrics and modes against the NumPy model."""
 

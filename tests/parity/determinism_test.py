@@ -8,6 +8,7 @@ import numpy as np
 
 import kmeans_estimator
 from kmeans_estimator.ops import clustering_ops
+from tests import implementations
 from tests import testing
 
 RUNS = 10
@@ -20,13 +21,17 @@ MODES = {
 POINTS, CENTERS = testing.blobs(4000, 16, 20, seed=6)
 
 
-class DeterminismTest(parameterized.TestCase):
+class _DeterminismTestCase(parameterized.TestCase):
 
   def assert_identical(self, runs):
     for values in runs[1:]:
       self.assertCountEqual(values, runs[0])
       for name, value in values.items():
         self.assertEqual(value.tobytes(), runs[0][name].tobytes(), name)
+
+
+@implementations.on_every_implementation
+class GraphTest(_DeterminismTestCase):
 
   def run_graph(self, **kwargs):
     graph = testing.TrainingGraph(
@@ -56,6 +61,10 @@ class DeterminismTest(parameterized.TestCase):
         self.run_graph(initial_clusters=init, random_seed=7)
         for _ in range(RUNS)
     ])
+
+
+@implementations.native_and_portable
+class EstimatorTest(_DeterminismTestCase):
 
   @parameterized.parameters(
       ('full batch', 'random', dict(seed=5)),

@@ -8,6 +8,7 @@ import numpy as np
 
 import kmeans_estimator
 from kmeans_estimator.ops import clustering_ops
+from tests import implementations
 from tests import numpy_model
 from tests import testing
 
@@ -25,6 +26,7 @@ def make_batches(d, k, dtype, seed=0):
   return np.split(points, np.cumsum(sizes))[:STEPS], centers
 
 
+@implementations.on_every_implementation
 class MiniBatchTest(parameterized.TestCase):
 
   @parameterized.product(
@@ -101,6 +103,10 @@ class MiniBatchTest(parameterized.TestCase):
       graph.step(batch)
       state, _ = numpy_model.step(state, np.concatenate(batch))
       testing.assert_state(graph.values(), state)
+
+
+@implementations.native_and_portable
+class MiniBatchEstimatorTest(parameterized.TestCase):
 
   @parameterized.product(
       metric=numpy_model.METRICS, steps_per_iteration=(1, 3)

@@ -96,7 +96,8 @@ class _Farthest(NamedTuple):
   Attributes:
     distance: `[m]`; 0: no point.
     weight: `[m]`.
-    cluster: int64 `[m]`, where the point was allocated to.
+    cluster: `[m]`, where the point was allocated to. As all else of the points'
+      dtype: GPUs pad no integers.
     point: `[m, d]`; for the cosine metric of unit length.
   """
 
@@ -119,7 +120,8 @@ def _farthest(shards, centers, metric, limit):
   else:
     weights = _concat([shard.weights for shard in shards])
     distance = tf.where(weights > 0, distance, tf.zeros_like(distance))
-  rows = tf.math.top_k(distance, tf.minimum(limit, tf.shape(distance)[0])).indices
+  num_rows = tf.minimum(limit, tf.shape(distance)[0])
+  rows = tf.math.top_k(distance, num_rows).indices
   point = tf.gather(points, rows)
   if metric == distances.COSINE_DISTANCE:
     point = distances.l2_normalize(point)
@@ -134,7 +136,7 @@ def _farthest(shards, centers, metric, limit):
       _Farthest(
           *(
               tf.pad(x, [[0, padding]] + [[0, 0]] * (x.shape.rank - 1))
-              for x in (exact, weight, cluster, point)
+              for x in (exact, weight, tf.cast(cluster, exact.dtype), point)
           )
       ),
       limit,
@@ -152,16 +154,12 @@ def _first(farthest, limit):
 
 
 def _of_all_replicas(farthest, limit):
-  dtype = farthest.point.dtype
-  columns = [farthest.distance, farthest.weight, tf.cast(farthest.cluster, dtype)]
+  columns = [farthest.distance, farthest.weight, farthest.cluster]
   rows = replicas.gather_rows(
       tf.concat([tf.stack(columns, 1), farthest.point], 1)
   )
   return _first(
-      _Farthest(
-          rows[:, 0], rows[:, 1], tf.cast(rows[:, 2], tf.int64), rows[:, 3:]
-      ),
-      limit,
+      _Farthest(rows[:, 0], rows[:, 1], rows[:, 2], rows[:, 3:]), limit
   )
 
 
@@ -175,13 +173,15 @@ def _moved(farthest, is_empty, num_empty, sums):
   point = farthest.point
   if sums.origin is not None:
     point -= sums.origin
-  to_and_from = tf.concat([tf.cast(empty, tf.int64), farthest.cluster], 0)
+  to_and_from = tf.concat([empty, tf.cast(farthest.cluster, tf.int32)], 0)
 
   def added(values, change):
-    change = tf.cast(change, values.dtype)
-    return values + tf.math.unsorted_segment_sum(
+    if values.dtype.is_floating:
+      change = tf.cast(change, values.dtype)
+    change = tf.math.unsorted_segment_sum(
         tf.concat([change, -change], 0), to_and_from, k
     )
+    return values + tf.cast(change, values.dtype)
 
   return (
       added(sums.values, tf.expand_dims(weight, 1) * point),

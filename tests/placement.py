@@ -24,11 +24,11 @@ if tf.test.is_built_with_cuda():
 else:
   _KINDS_OF_KERNELS = {'/TPU:0': [{'XLA_CPU_JIT'}]}
 DEVICES = tuple(_KINDS_OF_KERNELS)
-# A compiled program is given these, it does not hold them. CrossReplicaSum is
-# what only a TPU can do, and only TensorFlow's build for TPUs knows how.
+# A compiled program is given the first two, it does not hold them. Only a TPU
+# can do the others, and only TensorFlow's build for TPUs knows how.
 _NOT_COMPILED = {
     '/GPU:0': (),
-    '/TPU:0': ('Placeholder', 'VarHandleOp', 'CrossReplicaSum'),
+    '/TPU:0': ('Placeholder', 'VarHandleOp', 'CrossReplicaSum', 'AllToAll'),
 }
 
 

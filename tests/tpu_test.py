@@ -2,12 +2,16 @@
 # SPDX-License-Identifier: Apache-2.0
 """TPUEstimator without a TPU, and graphs for one: built, or run on a CPU.
 
-A core's graph runs on a CPU once the sum over all cores, which no CPU has, is
-replaced.
+A core's graph runs on a CPU, with a stand-in for the ops that cores exchange
+tensors by, which no CPU has.
 """
 
+import collections
+from concurrent import futures
 import contextlib
 import dataclasses
+import itertools
+import threading
 from unittest import mock
 
 from absl.testing import parameterized
@@ -16,6 +20,7 @@ import tensorflow as tf
 
 import kmeans_estimator
 from kmeans_estimator import estimator
+from kmeans_estimator.ops import placement as placement_lib
 from tests import numpy_model
 from tests import placement
 from tests import testing
@@ -65,8 +70,89 @@ def tpu_estimator(kmeans, model_dir, use_tpu, **kwargs):
   )
 
 
-def variables():
-  return {v.op.name: v for v in tf.compat.v1.global_variables()}
+def variables(session=None):
+  graph = session.graph if session else tf.compat.v1.get_default_graph()
+  return {
+      v.op.name: v
+      for v in graph.get_collection(tf.compat.v1.GraphKeys.GLOBAL_VARIABLES)
+  }
+
+
+class _Cores:
+  """Stands in for the ops by which the cores of a TPU exchange tensors.
+
+  Each core has a graph, a session and a thread of its own. An op waits until
+  that op of every core has come, as on a TPU.
+  """
+
+  _TIMEOUT_SECS = 120
+
+  def __init__(self, number=1):
+    self.number = number
+    self._changed = threading.Condition()
+    self._visits = collections.Counter()
+    self._values = collections.defaultdict(dict)
+
+  def _exchange(self, op, core, value):
+    """What all cores bring to an op, in their order."""
+    with self._changed:
+      visit = self._visits[op, core]
+      self._visits[op, core] += 1
+      values = self._values[op, visit]
+      values[core] = value
+      self._changed.notify_all()
+      if not self._changed.wait_for(
+          lambda: len(values) == self.number, self._TIMEOUT_SECS
+      ):
+        raise TimeoutError(f'Only cores {sorted(values)} came to op {op}.')
+      return [values[i] for i in range(self.number)]
+
+  @contextlib.contextmanager
+  def connect(self, core):
+    """The ops are those of a core in the graph that is built inside."""
+    ops = itertools.count()
+    group = [list(range(self.number))]
+
+    def cross_replica_sum(x):
+      op = next(ops)
+      total = tf.numpy_function(
+          lambda own, _: np.sum(
+              self._exchange(op, core, own), axis=0, dtype=own.dtype
+          ),
+          # TensorFlow's op has the group there, too.
+          [x, tf.constant(group)],
+          x.dtype,
+      )
+      total.set_shape(x.shape)
+      return total
+
+    def all_to_all(
+        input,  # pylint: disable=redefined-builtin
+        group_assignment,
+        concat_dimension,
+        split_dimension,
+        split_count,
+    ):
+      op = next(ops)
+
+      def exchange(own, own_group):
+        np.testing.assert_array_equal(own_group, group)
+        return np.concatenate(
+            [
+                np.split(value, split_count, split_dimension)[core]
+                for value in self._exchange(op, core, own)
+            ],
+            concat_dimension,
+        )
+
+      return tf.numpy_function(exchange, [input, group_assignment], input.dtype)
+
+    with mock.patch.object(
+        tf.compat.v1.tpu, 'cross_replica_sum', cross_replica_sum
+    ), mock.patch.object(
+        tf.raw_ops, 'AllToAll', all_to_all
+    ), placement_lib.portable_ops():
+      yield
 
 
 class WithoutTpuTest(tf.test.TestCase, parameterized.TestCase):
@@ -125,22 +211,21 @@ class CoreTest(tf.test.TestCase, parameterized.TestCase):
   """What a core of a TPU runs, run on a CPU."""
 
   @contextlib.contextmanager
-  def _core(self, kmeans, mode, num_cores=1, use=input_fn, build=None):
+  def _core(self, kmeans, mode, use=input_fn, build=None, cores=None, core=0):
     """Gives a session, a placeholder of a batch, the spec and its scaffold.
 
     Args:
       kmeans: the model.
       mode: a mode key.
-      num_cores: how many cores have the same batch.
       use: what initial centers are chosen from.
       build: adds something to the graph of a spec.
+      cores: what connects this core to others; None: there is no other.
+      core: the number of this core.
     """
     with tf.Graph().as_default():
       tf.compat.v1.train.create_global_step()
       batch = tf.compat.v1.placeholder(tf.float32, [N, D])
-      with mock.patch.object(
-          tf.compat.v1.tpu, 'cross_replica_sum', lambda x: x * num_cores
-      ):
+      with (cores or _Cores()).connect(core):
         spec = kmeans.tpu_model_fn(use)(
             features=batch,
             labels=None,
@@ -152,8 +237,47 @@ class CoreTest(tf.test.TestCase, parameterized.TestCase):
       if build:
         build(spec)
       scaffold.finalize()
-      with tf.compat.v1.Session() as session:
+      # Ops that wait for other cores must not keep those from running.
+      config = tf.compat.v1.ConfigProto(
+          use_per_session_threads=True, inter_op_parallelism_threads=8
+      )
+      with tf.compat.v1.Session(config=config) as session:
         yield session, batch, spec, scaffold
+
+  def _train(self, kmeans, state, num_cores):
+    """Checks steps of several cores, each on batches of its own."""
+    cores = _Cores(num_cores)
+    with contextlib.ExitStack() as stack, futures.ThreadPoolExecutor(
+        num_cores
+    ) as threads:
+      all_cores = [
+          stack.enter_context(
+              self._core(kmeans, MODES.TRAIN, cores=cores, core=core)
+          )
+          for core in range(num_cores)
+      ]
+      for session, _, _, scaffold in all_cores:
+        session.run(scaffold.init_op)
+        scaffold.init_fn(session)
+      for step in range(len(BATCHES)):
+        points = [
+            BATCHES[(step + core) % len(BATCHES)] + core
+            for core in range(num_cores)
+        ]
+        results = threads.map(
+            lambda core, own: core[0].run(
+                [core[2].loss, core[2].train_op], {core[1]: own}
+            ),
+            all_cores,
+            points,
+        )
+        state, expected = numpy_model.step(state, np.concatenate(points))
+        for loss, _ in results:
+          self.assertAllClose(loss, expected, rtol=1e-4)
+      for session, *_ in all_cores:
+        values = session.run(variables(session))
+        self.assertEqual(values['global_step'], len(BATCHES))
+        testing.assert_state(values, state)
 
   @parameterized.named_parameters(
       *(
@@ -167,23 +291,23 @@ class CoreTest(tf.test.TestCase, parameterized.TestCase):
         K, initial_clusters=CENTERS, distance_metric=metric, **kwargs
     )
     state = numpy_model.initial_state(CENTERS, metric, steps_per_iteration)
-    with self._core(kmeans, MODES.TRAIN, num_cores=num_cores) as (
-        session,
-        batch,
-        spec,
-        scaffold,
-    ):
-      session.run(scaffold.init_op)
-      scaffold.init_fn(session)
-      for points in BATCHES:
-        loss, _ = session.run([spec.loss, spec.train_op], {batch: points})
-        of_all_cores = np.tile(points, [num_cores, 1])
-        state, expected = numpy_model.step(state, of_all_cores)
-        self.assertAllClose(loss, expected, rtol=1e-4)
-      values = session.run(variables())
-      self.assertEqual(values['global_step'], len(BATCHES))
-      testing.assert_state(values, state)
+    self._train(kmeans, state, num_cores)
 
+  @parameterized.product(metric=numpy_model.METRICS, num_cores=(1, 2, 3))
+  def test_empty_clusters_take_over_the_farthest_points_of_all_cores(
+      self, metric, num_cores
+  ):
+    centers = CENTERS.copy()
+    # Points are as near to an earlier one.
+    centers[1:3] = centers[0]
+    kmeans = kmeans_estimator.KMeans(
+        K,
+        initial_clusters=centers,
+        distance_metric=metric,
+        use_mini_batch=False,
+    )
+    state = numpy_model.initial_state(centers, metric, None)
+    self._train(kmeans, state, num_cores)
 
   @parameterized.named_parameters(*RULES)
   def test_bad_batch_moves_nothing(self, kwargs, steps_per_iteration):
@@ -389,6 +513,13 @@ class BuiltTest(tf.test.TestCase, parameterized.TestCase):
         if node.op == 'TPUReplicateMetadata'
     ]
     self.assertEqual(num_cores, [8])
+    exchanges = [
+        node.attr['split_count'].i
+        for node in placement.nodes(graph)
+        if node.op == 'AllToAll'
+    ]
+    is_full_batch = steps_per_iteration is None and mode == MODES.TRAIN
+    self.assertEqual(exchanges, [8] * is_full_batch)
     if mode == MODES.TRAIN:
       self.assertIsNotNone(spec.train_op)
       self.assertIn(

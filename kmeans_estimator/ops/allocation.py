@@ -333,14 +333,11 @@ def _block(points, weights, prepared, with_sums):
   k = tf.shape(prepared.factors)[0] if k is None else k
   summands = scores.shifted
   if weights is None:
-    weights = tf.ones_like(index)
+    # GPUs add up int32, but no int64.
+    ones = tf.ones_like(index, tf.int32)
+    totals = tf.cast(tf.math.unsorted_segment_sum(ones, index, k), tf.int64)
   else:
     summands *= tf.expand_dims(weights, 1)
-  return (
-      index,
-      distance,
-      [
-          tf.math.unsorted_segment_sum(summands, index, k),
-          tf.math.unsorted_segment_sum(weights, index, k),
-      ],
-  )
+    totals = tf.math.unsorted_segment_sum(weights, index, k)
+  values = tf.math.unsorted_segment_sum(summands, index, k)
+  return index, distance, [values, totals]

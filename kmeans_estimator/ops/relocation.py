@@ -96,7 +96,8 @@ class _Farthest(NamedTuple):
   Attributes:
     distance: `[m]`; 0: no point.
     weight: `[m]`.
-    cluster: int64 `[m]`, where the point was allocated to.
+    cluster: `[m]`, where the point was allocated to. As all else of the points'
+      dtype: GPUs pad no integers.
     point: `[m, d]`; for the cosine metric of unit length.
   """
 
@@ -135,7 +136,7 @@ def _farthest(shards, centers, metric, limit):
       _Farthest(
           *(
               tf.pad(x, [[0, padding]] + [[0, 0]] * (x.shape.rank - 1))
-              for x in (exact, weight, cluster, point)
+              for x in (exact, weight, tf.cast(cluster, exact.dtype), point)
           )
       ),
       limit,
@@ -153,16 +154,12 @@ def _first(farthest, limit):
 
 
 def _of_all_replicas(farthest, limit):
-  dtype = farthest.point.dtype
   columns = tf.stack(
-      [farthest.distance, farthest.weight, tf.cast(farthest.cluster, dtype)], 1
+      [farthest.distance, farthest.weight, farthest.cluster], 1
   )
   rows = replicas.gather_rows(tf.concat([columns, farthest.point], 1))
   return _first(
-      _Farthest(
-          rows[:, 0], rows[:, 1], tf.cast(rows[:, 2], tf.int64), rows[:, 3:]
-      ),
-      limit,
+      _Farthest(rows[:, 0], rows[:, 1], rows[:, 2], rows[:, 3:]), limit
   )
 
 
@@ -176,13 +173,15 @@ def _moved(farthest, is_empty, num_empty, sums):
   point = farthest.point
   if sums.origin is not None:
     point -= sums.origin
-  to_and_from = tf.concat([tf.cast(empty, tf.int64), farthest.cluster], 0)
+  to_and_from = tf.concat([empty, tf.cast(farthest.cluster, tf.int32)], 0)
 
   def added(values, change):
-    change = tf.cast(change, values.dtype)
-    return values + tf.math.unsorted_segment_sum(
+    if values.dtype.is_floating:
+      change = tf.cast(change, values.dtype)
+    change = tf.math.unsorted_segment_sum(
         tf.concat([change, -change], 0), to_and_from, k
     )
+    return values + tf.cast(change, values.dtype)
 
   return (
       added(sums.values, tf.expand_dims(weight, 1) * point),

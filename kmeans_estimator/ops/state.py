@@ -197,7 +197,8 @@ def read_centers(
   shape = tf.TensorShape([rows, variable.shape[1]])
   centers = variable.value()
   if variable.shape.is_fully_defined():
-    return centers
+    # TensorFlow takes the device from a read, and ops are chosen by it.
+    return tf.identity(centers)
   return tf.ensure_shape(centers, shape)
 
 

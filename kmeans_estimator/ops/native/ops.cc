@@ -194,6 +194,7 @@ struct Sizes {
 struct Attributes {
   unsigned char cosine = 0;
   int64_t part = 0, parts = 1, chain_length = 1;
+  char message[256] = "";
 };
 
 void* NewAttributes(TF_OpKernelConstruction* construction) {
@@ -212,6 +213,10 @@ void* NewAttributes(TF_OpKernelConstruction* construction) {
                                          &attributes->parts, status);
     TF_OpKernelConstruction_GetAttrInt64(construction, "chain_length",
                                          &attributes->chain_length, status);
+    // Zeros end what is read.
+    TF_OpKernelConstruction_GetAttrString(
+        construction, "message", attributes->message,
+        sizeof attributes->message - 1, status);
   }
   TF_DeleteStatus(status);
   return attributes;
@@ -331,6 +336,58 @@ void ComputeRelocation(void* kernel, TF_OpKernelContext* context) {
     totals[from] -= weight;
     totals[to] = weight;
   }
+}
+
+// The first places of a list, as TensorFlow's Assert writes them.
+class Places {
+ public:
+  explicit Places(int limit) : limit_(limit) { text_[0] = 0; }
+
+  void Add(int64_t place) {
+    char* const end = text_ + strlen(text_);
+    const size_t room = text_ + sizeof text_ - end;
+    if (count_++ < limit_) {
+      snprintf(end, room, "[%lld]", static_cast<long long>(place));
+    } else if (count_ == limit_ + 1) {
+      snprintf(end, room, "...");
+    }
+  }
+  const char* text() const { return text_; }
+
+ private:
+  const int limit_;
+  int count_ = 0;
+  char text_[256];
+};
+
+// Fails if a total is not finite, and names the rows whose distance is not, and
+// the columns of these rows that hold NaN or Inf.
+template <typename T>
+void ComputeCheck(void* kernel, TF_OpKernelContext* context) {
+  constexpr int kMaxNamed = 5;
+  const Attributes& attributes = *static_cast<const Attributes*>(kernel);
+  Run run(context);
+  const TF_Tensor* points = run.Input(0, "points", 2);
+  const TF_Tensor* total = run.Input(2, "total", 0);
+  if (!run.ok() || std::isfinite(*Data<T>(total))) return;
+  const int64_t n = TF_Dim(points, 0), d = TF_Dim(points, 1);
+  const T* distance = run.VectorOf<T>(1, "distance", n);
+  if (!run.ok()) return;
+  Places rows(kMaxNamed), columns(kMaxNamed);
+  std::vector<bool> is_bad(d);
+  for (int64_t i = 0; i < n; ++i) {
+    if (std::isfinite(distance[i])) continue;
+    rows.Add(i);
+    for (int64_t j = 0; j < d; ++j) {
+      if (!std::isfinite(Data<T>(points)[i * d + j])) is_bad[j] = true;
+    }
+  }
+  for (int64_t j = 0; j < d; ++j) {
+    if (is_bad[j]) columns.Add(j);
+  }
+  run.Fail(TF_INVALID_ARGUMENT,
+           "assertion failed: [%s] [%s] [columns:] [%s]", attributes.message,
+           rows.text(), columns.text());
 }
 
 template <typename T>
@@ -502,6 +559,10 @@ void InferSeeding(TF_ShapeInferenceContext* context, TF_Status* status) {
   Shapes(context, status).Require(0, 2);
 }
 
+void InferNothing(TF_ShapeInferenceContext* context, TF_Status* status) {
+  Shapes(context, status).Require(0, 2);
+}
+
 void InferScalar(TF_ShapeInferenceContext* context, TF_Status* status) {
   Shapes shapes(context, status);
   shapes.SetOutput(0, 0, 1, 0);
@@ -521,7 +582,8 @@ void Register(const char* op,
               std::initializer_list<const char*> attributes,
               std::initializer_list<const char*> inputs,
               std::initializer_list<const char*> outputs,
-              ComputeFunction float32, ComputeFunction float64) {
+              ComputeFunction float32, ComputeFunction float64,
+              bool is_stateful = false) {
   TF_Status* status = TF_NewStatus();
   TF_OpDefinitionBuilder* definition = TF_NewOpDefinitionBuilder(op);
   TF_OpDefinitionBuilderAddAttr(definition, "T: {float, double}");
@@ -535,6 +597,7 @@ void Register(const char* op,
     TF_OpDefinitionBuilderAddOutput(definition, spec);
   }
   TF_OpDefinitionBuilderSetShapeInferenceFunction(definition, infer);
+  TF_OpDefinitionBuilderSetIsStateful(definition, is_stateful);
   TF_RegisterOpDefinition(definition, status);
   Check(status, op);
   for (const auto& [type, compute] :
@@ -550,6 +613,10 @@ void Register(const char* op,
 }
 
 __attribute__((constructor)) void RegisterAll() {
+#if defined(__x86_64__)
+  // A constructor may run before the one that fills in what the processor has.
+  __builtin_cpu_init();
+#endif
   kernels = Find(nullptr);
   Register("KmeansEstimator>Allocate", InferAllocation,
            {"W: int >= 0", "cosine: bool", "part: int >= 0", "parts: int >= 1"},
@@ -566,6 +633,11 @@ __attribute__((constructor)) void RegisterAll() {
             "totals: double", "weights: W * T"},
            {"new_sums: double", "new_totals: double"},
            ComputeRelocation<float>, ComputeRelocation<double>);
+  // Stateful, as nothing else keeps TensorFlow from leaving out an op that has no
+  // output.
+  Register("KmeansEstimator>CheckFinite", InferNothing, {"message: string"},
+           {"points: T", "distance: T", "total: T"}, {}, ComputeCheck<float>,
+           ComputeCheck<double>, /*is_stateful=*/true);
   Register("KmeansEstimator>KmeansPlusPlus", InferSeeding, {"W: int >= 0"},
            {"points: T", "num_to_sample: int64", "num_candidates: int64",
             "seed: int64", "stream: int64", "weights: W * T"},

@@ -95,8 +95,8 @@ constexpr int64_t kSumBlock = 256;
 // k-means++ (D. Arthur and S. Vassilvitskii, "k-means++: The Advantages of
 // Careful Seeding", 2007) with several candidates for each center. The mass of
 // a point is its weight times its squared distance to the nearest chosen point;
-// a candidate is drawn in proportion to it. The candidate that leaves the least
-// total mass is chosen.
+// candidates are drawn in proportion to it. The candidate that leaves the least
+// total mass is chosen. All candidates are weighed in one pass over the points.
 template <typename T>
 class PlusPlus {
  public:
@@ -104,44 +104,38 @@ class PlusPlus {
       : a_(a),
         random_(a.seed, a.stream),
         num_blocks_((a.n + kSumBlock - 1) / kSumBlock),
-        nearest_(new_floats(a)),
-        candidate_(new_floats(a)),
-        best_(new_floats(a)),
-        block_masses_(num_blocks_),
-        candidate_masses_(num_blocks_),
-        best_masses_(num_blocks_),
+        stride_((a.n + kLanes - 1) / kLanes * kLanes),
+        distances_((a.num_candidates + 1) * stride_),
+        masses_((a.num_candidates + 1) * num_blocks_),
+        totals_(a.num_candidates + 1),
+        slots_(a.num_candidates + 1),
+        candidates_(a.num_candidates),
         is_chosen_(a.n) {}
 
   bool Run() {
-    if (!(nearest_.is_allocated() && candidate_.is_allocated() &&
-          best_.is_allocated() && block_masses_.is_allocated() &&
-          candidate_masses_.is_allocated() && best_masses_.is_allocated() &&
-          is_chosen_.is_allocated())) {
+    if (!(distances_.is_allocated() && masses_.is_allocated() &&
+          totals_.is_allocated() && slots_.is_allocated() &&
+          candidates_.is_allocated() && is_chosen_.is_allocated())) {
       return false;
     }
+    for (int64_t c = 0; c <= a_.num_candidates; ++c) slots_[c] = c;
     for (int64_t i = 0; i < a_.n; ++i) {
-      nearest_[i] = __builtin_inf();
+      Distances(kNearest)[i] = __builtin_inf();
       is_chosen_[i] = false;
     }
-    total_ = __builtin_inf();
+    totals_[slots_[kNearest]] = __builtin_inf();
     for (int64_t m = 0; m < a_.num_to_sample; ++m) {
-      double least = __builtin_inf();
-      int64_t chosen = -1;
-      for (int64_t c = 0; c < a_.num_candidates; ++c) {
-        const int64_t drawn = Draw();
-        const double mass = Weigh(drawn);
-        if (chosen < 0 || mass < least) {
-          least = mass;
-          chosen = drawn;
-          best_.swap(candidate_);
-          best_masses_.swap(candidate_masses_);
-        }
+      for (int64_t c = 0; c < a_.num_candidates; ++c) candidates_[c] = Draw();
+      Weigh();
+      int64_t best = 1;
+      for (int64_t c = 2; c <= a_.num_candidates; ++c) {
+        if (totals_[slots_[c]] < totals_[slots_[best]]) best = c;
       }
-      nearest_.swap(best_);
-      block_masses_.swap(best_masses_);
-      total_ = least;
-      is_chosen_[chosen] = true;
-      a_.chosen[m] = chosen;
+      a_.chosen[m] = candidates_[best - 1];
+      is_chosen_[a_.chosen[m]] = true;
+      const int64_t slot = slots_[best];
+      slots_[best] = slots_[kNearest];
+      slots_[kNearest] = slot;
     }
     return true;
   }
@@ -150,9 +144,16 @@ class PlusPlus {
   typedef typename Simd<T>::Vector Vector;
   typedef typename Simd<T>::Integers Integers;
   static constexpr int kLanes = Simd<T>::kLanes;
+  // Place 0 is that of the points chosen so far, place c that of them and
+  // candidate c - 1. Each has a slot of squared distances, of their masses
+  // summed up by blocks, and of the total mass.
+  static constexpr int64_t kNearest = 0;
 
-  static int64_t new_floats(const KMeansPlusPlus<T>& a) {
-    return (a.n + kLanes - 1) / kLanes * kLanes;
+  T* Distances(int64_t place) {
+    return distances_.get() + slots_[place] * stride_;
+  }
+  double* Masses(int64_t place) {
+    return masses_.get() + slots_[place] * num_blocks_;
   }
 
   double Weight(int64_t i) const { return a_.weights ? a_.weights[i] : 1; }
@@ -161,70 +162,76 @@ class PlusPlus {
   // are infinite, before the first choice, and once all are 0, in proportion to
   // the weights.
   int64_t Draw() {
+    const double total = totals_[slots_[kNearest]];
     for (;;) {
-      const bool by_mass = total_ > 0 && total_ < __builtin_inf();
-      const int64_t drawn =
-          by_mass ? DrawByMass() : DrawByWeight(random_, a_.weights, a_.n);
+      const bool by_mass = total > 0 && total < __builtin_inf();
+      const int64_t drawn = by_mass
+                                ? DrawByMass(random_.Float() * total)
+                                : DrawByWeight(random_, a_.weights, a_.n);
       if (!is_chosen_[drawn]) return drawn;
     }
   }
 
-  int64_t DrawByMass() {
-    const double target = random_.Float() * total_;
+  int64_t DrawByMass(double target) {
+    const double* masses = Masses(kNearest);
+    const T* distances = Distances(kNearest);
     double running = 0;
     int64_t block = 0;
-    while (block + 1 < num_blocks_ &&
-           running + block_masses_[block] <= target) {
-      running += block_masses_[block++];
+    while (block + 1 < num_blocks_ && running + masses[block] <= target) {
+      running += masses[block++];
     }
     for (int64_t i = block * kSumBlock; i < a_.n; ++i) {
-      running += Weight(i) * nearest_[i];
+      running += Weight(i) * distances[i];
       if (running > target) return i;
     }
     return a_.n - 1;
   }
 
-  // Sets candidate_ to the squared distances to the nearest chosen point if the
-  // row were chosen too, and returns the sum of their masses.
-  double Weigh(int64_t row) {
-    const T* y = a_.points + row * a_.d;
-    double total = 0;
+  void Weigh() {
+    const T* nearest = Distances(kNearest);
+    for (int64_t c = 1; c <= a_.num_candidates; ++c) totals_[slots_[c]] = 0;
     for (int64_t block = 0; block < num_blocks_; ++block) {
       const int64_t begin = block * kSumBlock;
       const int64_t end = begin + kSumBlock < a_.n ? begin + kSumBlock : a_.n;
       for (int64_t i = begin; i < end; i += kLanes) {
-        const Vector squares = SquaredDistances(i, y);
-        const Vector nearest = Load<Vector>(nearest_.get() + i);
-        Store(candidate_.get() + i, squares < nearest ? squares : nearest);
+        const Vector before = Load<Vector>(nearest + i);
+        const T* rows[kLanes];
+        for (int lane = 0; lane < kLanes; ++lane) {
+          const int64_t row = i + lane < a_.n ? i + lane : a_.n - 1;
+          rows[lane] = a_.points + row * a_.d;
+        }
+        for (int64_t c = 1; c <= a_.num_candidates; ++c) {
+          const Vector squares =
+              SquaredDistances(rows, a_.points + candidates_[c - 1] * a_.d);
+          Store(Distances(c) + i, squares < before ? squares : before);
+        }
       }
-      candidate_masses_[block] = Mass(begin, end);
-      total += candidate_masses_[block];
+      for (int64_t c = 1; c <= a_.num_candidates; ++c) {
+        const double mass = Mass(Distances(c), begin, end);
+        Masses(c)[block] = mass;
+        totals_[slots_[c]] += mass;
+      }
     }
-    return total;
   }
 
-  double Mass(int64_t begin, int64_t end) {
+  double Mass(const T* distances, int64_t begin, int64_t end) const {
     // In four sums, so that additions need not wait for each other.
     double sums[4] = {0, 0, 0, 0};
     int64_t i = begin;
     if (!a_.weights) {
       for (; i + 4 <= end; i += 4) {
         for (int lane = 0; lane < 4; ++lane) {
-          sums[lane] += static_cast<double>(candidate_[i + lane]);
+          sums[lane] += static_cast<double>(distances[i + lane]);
         }
       }
     }
-    for (; i < end; ++i) sums[i % 4] += Weight(i) * candidate_[i];
+    for (; i < end; ++i) sums[i % 4] += Weight(i) * distances[i];
     return (sums[0] + sums[1]) + (sums[2] + sums[3]);
   }
 
-  // Of the points of kLanes rows to y.
-  Vector SquaredDistances(int64_t first, const T* y) const {
+  // Of kLanes points to y.
+  Vector SquaredDistances(const T* const* rows, const T* y) const {
     const int64_t d = a_.d;
-    const T* rows[kLanes];
-    for (int i = 0; i < kLanes; ++i) {
-      rows[i] = a_.points + (first + i < a_.n ? first + i : a_.n - 1) * d;
-    }
     if (d < kLanes) {
       T squares[kLanes];
       for (int i = 0; i < kLanes; ++i) {
@@ -271,13 +278,10 @@ class PlusPlus {
 
   const KMeansPlusPlus<T>& a_;
   Philox random_;
-  const int64_t num_blocks_;
-  double total_;
-  // Squared distances: to the nearest chosen point; with the candidate that is
-  // being weighed; with the best candidate so far.
-  Buffer<T> nearest_, candidate_, best_;
-  // The masses that go with them, summed up by blocks.
-  Buffer<double> block_masses_, candidate_masses_, best_masses_;
+  const int64_t num_blocks_, stride_;
+  Buffer<T> distances_;
+  Buffer<double> masses_, totals_;
+  Buffer<int64_t> slots_, candidates_;
   Buffer<bool> is_chosen_;
 };
 

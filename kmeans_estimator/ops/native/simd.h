@@ -120,11 +120,6 @@ class Buffer {
 
   bool is_allocated() const { return data_ != nullptr; }
   T* get() { return data_; }
-  void swap(Buffer& other) {
-    T* const data = data_;
-    data_ = other.data_;
-    other.data_ = data;
-  }
   T& operator[](int64_t i) { return data_[i]; }
 
  private:

@@ -51,6 +51,7 @@ TF_OpDefinitionBuilder* TF_NewOpDefinitionBuilder(const char* name);
 void TF_OpDefinitionBuilderAddAttr(TF_OpDefinitionBuilder*, const char* spec);
 void TF_OpDefinitionBuilderAddInput(TF_OpDefinitionBuilder*, const char* spec);
 void TF_OpDefinitionBuilderAddOutput(TF_OpDefinitionBuilder*, const char* spec);
+void TF_OpDefinitionBuilderSetIsStateful(TF_OpDefinitionBuilder*, bool);
 void TF_OpDefinitionBuilderSetShapeInferenceFunction(
     TF_OpDefinitionBuilder*,
     void (*infer)(TF_ShapeInferenceContext*, TF_Status*));
@@ -90,6 +91,9 @@ void TF_OpKernelConstruction_GetAttrInt64(
     TF_OpKernelConstruction*, const char* name, int64_t* value, TF_Status*);
 void TF_OpKernelConstruction_GetAttrBool(
     TF_OpKernelConstruction*, const char* name, unsigned char* value,
+    TF_Status*);
+void TF_OpKernelConstruction_GetAttrString(
+    TF_OpKernelConstruction*, const char* name, char* value, size_t max_length,
     TF_Status*);
 void TF_OpKernelConstruction_Failure(TF_OpKernelConstruction*, TF_Status*);
 int TF_NumInputs(TF_OpKernelContext*);

@@ -30,8 +30,6 @@ _OPTIONS = (
     '-fPIC',
     # Not -ffast-math: the kernels test for NaN and correct sums as Kahan does.
     '-fno-math-errno',
-    # GCC's default; Clang's default fuses within an expression only.
-    '-ffp-contract=fast',
     # The sized operator delete is missing in manylinux2014's libstdc++.
     '-fno-sized-deallocation',
 )

@@ -10,10 +10,13 @@ import sys
 from unittest import mock
 
 from absl.testing import absltest
+import pytest
 
 import build_native
 from tests import running
 from tests import testing
+
+pytestmark = pytest.mark.slow
 
 _ROOT = pathlib.Path(running.ROOT)
 _LIBRARY = pathlib.Path('kmeans_estimator', 'ops', 'native', '_kernels.so')
@@ -187,8 +190,10 @@ class BuildTest(absltest.TestCase):
       self.skipTest('There is no C++ compiler.')
     library = pathlib.Path(testing.temporary_folder(self), '_kernels.so')
     for variable in ('CFLAGS', 'CXXFLAGS'):
-      environment = {variable: '-no-such-option'}
+      environment = {'CXXFLAGS': '', variable: '-no-such-option'}
       with mock.patch.dict(os.environ, environment):
+        if variable == 'CFLAGS':
+          del os.environ['CXXFLAGS']
         with self.assertRaisesRegex(
             build_native.BuildError, '-no-such-option'
         ):

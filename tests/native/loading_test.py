@@ -6,6 +6,7 @@ import os
 import pathlib
 from unittest import mock
 
+import pytest
 import tensorflow as tf
 
 from kmeans_estimator.ops import native
@@ -82,6 +83,7 @@ class LoadingTest(tf.test.TestCase):
       self.assertIsNone(native.instruction_set())
 
 
+@pytest.mark.slow
 class VersionsTest(tf.test.TestCase):
 
   def _versions(self, **environment):

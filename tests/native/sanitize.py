@@ -160,11 +160,13 @@ def main() -> int:
           path, arguments.runner, arguments.cases, arguments.seed
       ):
         if status == NOT_ON_THIS_MACHINE:
-          print(f'{program.name}: {name}: not on this machine', flush=True)
-          continue
-        result = f'failed with status {status}' if status else 'passed'
-        print(f'{program.name}: {name}: {result}\n{output}', end='', flush=True)
-        failed |= status != 0
+          result = 'not on this machine'
+        elif status:
+          failed = True
+          result = f'failed with status {status}\n{output}'
+        else:
+          result = 'passed'
+        print(f'{program.name}: {name}: {result}', flush=True)
   return int(failed)
 
 

@@ -6,10 +6,13 @@ import pathlib
 
 from absl.testing import absltest
 from absl.testing import parameterized
+import pytest
 
 import build_native
 from tests import testing
 from tests.native import sanitize
+
+pytestmark = pytest.mark.slow
 
 
 def _machine():

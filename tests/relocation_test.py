@@ -1,116 +1,200 @@
 # Copyright 2026 The kmeans_estimator Authors.
 # SPDX-License-Identifier: Apache-2.0
-"""Empty clusters take over points: against NumPy and scikit-learn."""
+"""Empty clusters against NumPy, on every implementation."""
 
 from absl.testing import parameterized
 import numpy as np
 import sklearn.cluster
 import tensorflow as tf
 
-from kmeans_estimator.ops import allocation
+from kmeans_estimator.ops import allocation as allocation_lib
 from kmeans_estimator.ops import clustering_ops
 from kmeans_estimator.ops import relocation
+from kmeans_estimator.ops import replicas
 from tests import implementations
 from tests import numpy_model
 from tests import testing
 
+EUCLIDEAN, COSINE = numpy_model.METRICS
+DTYPES = (np.float32, np.float64)
 
-def _sums(points, centers, metric, weights=None, num_shards=1):
-  """Means and totals before and after relocation."""
-  shards = np.array_split(points, num_shards)
+
+def _build(shards, centers, metric, weights=None):
+  """Allocations, and the sums before and after relocation."""
+  allocations, sums = allocation_lib.allocate(shards, centers, metric, weights)
+  relocated = relocation.relocate(
+      [
+          relocation.Shard(*shard)
+          for shard in zip(shards, allocations, weights or [None] * len(shards))
+      ],
+      centers,
+      sums,
+      metric,
+  )
+  return allocations, sums, relocated
+
+
+def _relocate(points, centers, metric, weights=None, places=()):
+  """As `_build`, of arrays, with the batch in shards that end at places."""
   with tf.Graph().as_default(), tf.compat.v1.Session() as session:
-    batch = [tf.constant(shard) for shard in shards]
-    shard_weights = None
+    shards = [
+        tf.compat.v1.placeholder(points.dtype, [None, points.shape[1]])
+        for _ in range(len(places) + 1)
+    ]
+    feed = dict(zip(shards, np.split(points, places)))
     if weights is not None:
-      shard_weights = [
-          tf.constant(w) for w in np.array_split(weights, num_shards)
-      ]
-    allocations, sums = allocation.allocate(
-        batch, tf.constant(centers), metric, shard_weights
-    )
-    relocated = relocation.relocate(
-        [
-            relocation.Shard(*shard)
-            for shard in zip(
-                batch, allocations, shard_weights or [None] * num_shards
-            )
-        ],
-        tf.constant(centers),
-        sums,
-        metric,
-    )
-    return session.run(
-        [(s.values, s.mean(), s.totals) for s in (sums, relocated)]
-    )
+      weights = [tf.constant(part) for part in np.split(weights, places)]
+    fetches = _build(shards, tf.constant(centers), metric, weights)
+    return session.run(_without_none(fetches), feed)
 
 
-def _expected(points, centers, metric):
-  """Centers and counts of one step of the NumPy model."""
-  points = points.astype(np.float64)
-  if metric == numpy_model.COSINE:
-    points = numpy_model.normalize(points)
-  to_all = numpy_model.distances(points, centers, metric)
-  index = to_all.argmin(axis=1)
-  index = numpy_model.relocated(index, to_all.min(axis=1), len(centers))
-  counts = np.bincount(index, minlength=len(centers))
-  means = np.array([
-      points[index == j].mean(axis=0) if counts[j] else np.zeros(points.shape[1])
-      for j in range(len(centers))
-  ])
-  return means, counts
+def _without_none(fetches):
+  allocations, *sums = fetches
+  return (
+      allocations,
+      *(
+          s._replace(
+              origin=s.values[0] * 0 if s.origin is None else s.origin
+          )
+          for s in sums
+      ),
+  )
+
+
+class _RelocationTestCase(tf.test.TestCase, parameterized.TestCase):
+
+  def assert_relocated(self, points, centers, metric, weights=None, places=()):
+    """Checks against NumPy; returns the clusters of the points afterwards."""
+    allocations, before, after = _relocate(
+        points, centers, metric, weights, places
+    )
+    k = len(centers)
+    index = np.concatenate([item.index for item in allocations])
+    points = points.astype(np.float64)
+    to_all = numpy_model.distances(points, centers, metric)
+    distance = to_all[np.arange(len(points)), index]
+    # What rounds to 0 in NumPy's formula is 0.
+    distance[distance < 1e-12] = 0
+    if weights is None:
+      weights = np.ones(len(points))
+    expected = index.copy()
+    has_weight = weights > 0
+    expected[has_weight] = numpy_model.relocated(
+        index[has_weight], distance[has_weight], k
+    )
+    if metric == COSINE:
+      points = numpy_model.normalize(points)
+    totals, values = np.zeros([k]), np.zeros([k, points.shape[1]])
+    np.add.at(totals, expected, weights)
+    np.add.at(values, expected, weights[:, np.newaxis] * points)
+    self.assertAllClose(after.totals, totals, rtol=1e-6, atol=1e-6)
+    self.assertEqual(after.totals.dtype, before.totals.dtype)
+    self.assertEqual(after.values.dtype, before.values.dtype)
+    np.testing.assert_array_equal(after.origin, before.origin)
+    self.assertAllClose(
+        after.values + after.totals[:, np.newaxis] * np.float64(after.origin),
+        values,
+        rtol=1e-5,
+        atol=1e-5 * max(1, np.abs(values).max(initial=0)),
+    )
+    return expected
 
 
 @implementations.on_every_implementation
-class RelocationTest(tf.test.TestCase, parameterized.TestCase):
-
-  def _data(self, num_empty, dtype=np.float32):
-    random = np.random.RandomState(num_empty)
-    points = random.normal(3, 1, [60, 4]).astype(dtype)
-    centers = points[:8].copy()
-    # Nothing is near to these.
-    centers[8 - num_empty :] = -50 - np.arange(num_empty)[:, np.newaxis]
-    return points, centers
+class RelocationTest(_RelocationTestCase):
 
   @parameterized.product(
-      num_empty=(1, 3, 7), metric=numpy_model.METRICS, num_shards=(1, 3)
+      metric=numpy_model.METRICS,
+      dtype=DTYPES,
+      num_empty=(1, 3, 8),
+      places=((), (0, 17, 60)),
   )
-  def test_farthest_points_move(self, num_empty, metric, num_shards):
-    points, centers = self._data(num_empty)
-    if metric == numpy_model.COSINE:
-      centers = numpy_model.normalize(centers).astype(np.float32)
-    before, (_, mean, totals) = _sums(
-        points, centers, metric, num_shards=num_shards
-    )
-    expected_mean, expected_totals = _expected(points, centers, metric)
-    self.assertEqual((before[2] == 0).sum(), num_empty)
-    self.assertAllEqual(totals, expected_totals)
-    self.assertAllClose(mean, expected_mean, rtol=1e-5, atol=1e-5)
+  def test_farthest_points_go_to_empty_clusters(
+      self, metric, dtype, num_empty, places
+  ):
+    points, centers = testing.around_centers(90, 4, 5, metric, dtype)
+    if metric == COSINE:
+      points *= np.arange(1, 91)[:, np.newaxis].astype(dtype)
+    # Points are as near to an earlier one.
+    copies = np.repeat(centers[:1], num_empty, axis=0)
+    centers = np.concatenate([centers[:2], copies, centers[2:]])
+    index = self.assert_relocated(points, centers, metric, places=places)
+    self.assertContainsSubset(range(2, 2 + num_empty), index)
 
-  @parameterized.product(metric=numpy_model.METRICS, num_shards=(1, 2))
-  def test_without_an_empty_cluster_no_bit_changes(self, metric, num_shards):
-    points, centers = testing.blobs(60, 4, 5, seed=1)
-    if metric == numpy_model.COSINE:
-      centers = numpy_model.normalize(centers).astype(np.float32)
-    before, after = _sums(points, centers, metric, num_shards=num_shards)
-    self.assertGreater(before[2].min(), 0)
-    for x, y in zip(before, after):
-      self.assertAllEqual(x, y)
+  @parameterized.product(metric=numpy_model.METRICS, weighted=(False, True))
+  def test_no_cluster_is_empty(self, metric, weighted):
+    points, centers = testing.around_centers(90, 4, 5, metric)
+    weights = np.linspace(0.5, 2, 90).astype(np.float32) if weighted else None
+    for places in (), (30,):
+      _, before, after = _relocate(points, centers, metric, weights, places)
+      for field in before._fields:
+        self.assertEqual(
+            getattr(after, field).tobytes(), getattr(before, field).tobytes()
+        )
 
-  def test_points_at_distance_0_stay(self):
-    # Each point is a center; the two other centers have no point to take over.
-    points = np.float32([[0, 0], [5, 5], [5, 5]])
-    centers = np.float32([[0, 0], [5, 5], [0, 0], [5, 5]])
-    _, (_, mean, totals) = _sums(points, centers, numpy_model.SQUARED_EUCLIDEAN)
-    self.assertAllEqual(totals, [1, 2, 0, 0])
-    self.assertAllEqual(mean[:2], [[0, 0], [5, 5]])
+  def test_earlier_point_on_a_tie(self):
+    points = np.float32([[1], [-1], [3], [-3], [3], [0]])
+    centers = np.float32([[0], [50], [60], [70]])
+    index = self.assert_relocated(points, centers, EUCLIDEAN)
+    self.assertAllEqual(index, [0, 0, 1, 2, 3, 0])
+    index = self.assert_relocated(points, centers, EUCLIDEAN, places=(3,))
+    self.assertAllEqual(index, [0, 0, 1, 2, 3, 0])
 
-  def test_more_empty_clusters_than_points(self):
+  @parameterized.parameters((), (2,))
+  def test_points_at_distance_0_stay(self, *places):
+    points = np.float32([[1e3], [1e3], [1e3 + 7], [1e3 + 7]])
+    centers = np.float32([[1e3], [-1e9], [1e3 + 7], [2e9]])
+    index = self.assert_relocated(points, centers, EUCLIDEAN, places=places)
+    self.assertAllEqual(index, [0, 0, 2, 2])
+    points[1] += 1
+    index = self.assert_relocated(points, centers, EUCLIDEAN, places=places)
+    self.assertAllEqual(index, [0, 1, 2, 2])
+
+  @parameterized.parameters((), (1,))
+  def test_more_empty_clusters_than_points(self, *places):
     points = np.float32([[1], [2]])
-    centers = np.float32([[0], [-10], [-20], [-30], [-40]])
-    _, (_, mean, totals) = _sums(points, centers, numpy_model.SQUARED_EUCLIDEAN)
-    # The farthest point, 2, goes to the first empty cluster, then 1 to the next.
-    self.assertAllEqual(totals, [0, 1, 1, 0, 0])
-    self.assertAllEqual(mean[1:3], [[2], [1]])
+    centers = np.float32([[0], [50], [60], [70], [80]])
+    index = self.assert_relocated(points, centers, EUCLIDEAN, places=places)
+    # The first cluster has lost both its points.
+    self.assertAllEqual(index, [2, 1])
+
+  @parameterized.parameters(1, 2)
+  def test_no_points(self, num_shards):
+    points = np.zeros([0, 2], np.float32)
+    index = self.assert_relocated(
+        points, np.eye(2, dtype=np.float32), EUCLIDEAN,
+        places=(0,) * (num_shards - 1),
+    )  # pyformat: disable
+    self.assertEmpty(index)
+
+  @parameterized.product(dtype=DTYPES, places=((), (40,)))
+  def test_weights(self, dtype, places):
+    points, centers = testing.around_centers(90, 3, 4, dtype=dtype)
+    centers = np.concatenate([centers, centers[:3]])
+    weights = (np.arange(90) % 4 / 2).astype(dtype)
+    index = self.assert_relocated(
+        points, centers, EUCLIDEAN, weights, places
+    )
+    self.assertAllGreater(weights[index > 3], 0)
+    self.assertLen(set(index[index > 3]), 3)
+
+  def test_cluster_whose_points_weigh_nothing_is_empty(self):
+    points = np.float32([[0], [1], [9]])
+    centers = np.float32([[0], [9]])
+    _, _, after = _relocate(
+        points, centers, EUCLIDEAN, np.float32([1, 2, 0])
+    )
+    self.assertAllEqual(after.totals, [1, 2])
+
+  def test_bad_rows_are_not_taken_or_spoil_nothing_else(self):
+    # Such a step fails anyway, but must not hang or crash.
+    points, centers = testing.around_centers(50, 3, 4)
+    points[7, 1] = np.nan
+    _relocate(points, np.concatenate([centers, centers]), EUCLIDEAN)
+
+
+@implementations.native_and_portable
+class StepTest(tf.test.TestCase, parameterized.TestCase):
 
   def test_cluster_that_gives_its_last_point_keeps_its_center(self):
     points = np.float32([[1], [2]])
@@ -123,29 +207,6 @@ class RelocationTest(tf.test.TestCase, parameterized.TestCase):
     graph.initialize(points)
     graph.step(points)
     self.assertAllEqual(graph.values()['clusters'], [[0], [2], [1]])
-
-  def test_earlier_of_two_farthest_points_moves(self):
-    points = np.float32([[0], [3], [-3], [0]])
-    centers = np.float32([[0], [-90]])
-    _, (_, mean, totals) = _sums(points, centers, numpy_model.SQUARED_EUCLIDEAN)
-    self.assertAllEqual(totals, [3, 1])
-    self.assertAllEqual(mean, [[-1], [3]])
-
-  @parameterized.parameters(1, 2)
-  def test_points_take_their_weights_along(self, num_shards):
-    points = np.float32([[0], [4], [9], [1]])
-    weights = np.float32([1, 2.5, 0, 1])
-    centers = np.float32([[0], [-90]])
-    _, (_, mean, totals) = _sums(
-        points,
-        centers,
-        numpy_model.SQUARED_EUCLIDEAN,
-        weights,
-        num_shards,
-    )
-    # The farthest point weighs nothing: it is not there.
-    self.assertAllClose(totals, [2, 2.5])
-    self.assertAllClose(mean, [[0.5], [4]])
 
   @parameterized.parameters(32, 64)
   def test_many_duplicates_end_as_in_scikit_learn(self, k):
@@ -166,31 +227,83 @@ class RelocationTest(tf.test.TestCase, parameterized.TestCase):
     self.assertLessEqual(inertia, theirs.inertia_ * (1 + 1e-6))
 
 
-class CompiledTest(tf.test.TestCase):
 
-  def test_xla_moves_the_same_points(self):
-    random = np.random.RandomState(0)
-    points = tf.constant(random.normal(0, 1, [40, 3]), tf.float32)
-    centers = tf.concat([points[:3], tf.fill([2, 3], -70.0)], 0)
+class CompiledTest(_RelocationTestCase):
 
-    def moved():
-      [item], sums = allocation.allocate(
-          [points], centers, clustering_ops.SQUARED_EUCLIDEAN_DISTANCE
-      )
-      after = relocation.relocate(
-          [relocation.Shard(points, item)],
-          centers,
-          sums,
-          clustering_ops.SQUARED_EUCLIDEAN_DISTANCE,
-      )
-      return after.mean(), after.totals
-
+  @parameterized.product(metric=numpy_model.METRICS, num_empty=(0, 2))
+  def test_is_what_is_not_compiled(self, metric, num_empty):
+    points, centers = testing.around_centers(90, 4, 5, metric)
+    centers = np.concatenate([centers, centers[:num_empty]])
     plain, compiled = (
-        tf.function(moved, jit_compile=jit)() for jit in (False, True)
+        tf.function(
+            lambda points, centers: _build([points], centers, metric)[1:],
+            jit_compile=jit,
+        )(tf.constant(points), tf.constant(centers))
+        for jit in (False, True)
     )
-    self.assertAllEqual(compiled[1], plain[1])
-    self.assertAllEqual(compiled[1][3:], [1, 1])
-    self.assertAllClose(compiled[0], plain[0], rtol=1e-5)
+    self.assertAllEqual(compiled[1].totals, plain[1].totals)
+    self.assertAllClose(compiled[1], plain[1], rtol=1e-5, atol=1e-4)
+    self.assertEqual(
+        np.array_equal(plain[0].totals, plain[1].totals), num_empty == 0
+    )
+
+
+@implementations.native_and_portable
+class ReplicasTest(_RelocationTestCase):
+
+  @parameterized.product(
+      metric=numpy_model.METRICS, number=(2, 4), num_empty=(0, 1, 5)
+  )
+  def test_farthest_of_all_replicas(self, metric, number, num_empty):
+    points, centers = testing.around_centers(80, 3, 4, metric)
+    centers = np.concatenate([centers, centers[:1].repeat(num_empty, 0)])
+    # TensorFlow's test case has devices exist.
+    tf.config.set_soft_device_placement(True)
+    # Of different lengths, one without rows.
+    places = [0, 50, 60][: number - 1]
+    strategy = tf.distribute.MirroredStrategy(
+        [f'CPU:{i}' for i in range(number)]
+    )
+    with tf.Graph().as_default() as graph, strategy.scope():
+      parts = iter(np.split(points, places))
+      batches = strategy.experimental_distribute_values_from_function(
+          lambda _: tf.compat.v1.placeholder_with_default(
+              next(parts), [None, 3]
+          )
+      )
+
+      def build(batch):
+        given = tf.constant(centers)
+        [item], sums = allocation_lib.allocate([batch], given, metric)
+        values, totals = replicas.sum_over_replicas([sums.values, sums.totals])
+        sums = sums._replace(values=values, totals=totals)
+        relocated = relocation.relocate(
+            [relocation.Shard(batch, item)], given, sums, metric
+        )
+        return tf.identity(relocated.mean()), relocated.totals
+
+      results = tf.nest.map_structure(
+          strategy.experimental_local_results,
+          strategy.run(build, args=(batches,)),
+      )
+    config = tf.compat.v1.ConfigProto(
+        device_count={'CPU': number}, allow_soft_placement=True
+    )
+    with tf.compat.v1.Session(graph=graph, config=config) as session:
+      means, totals = session.run(results)
+    exact = points.astype(np.float64)
+    to_all = numpy_model.distances(exact, centers, metric)
+    index = to_all.argmin(axis=1)
+    index = numpy_model.relocated(index, to_all.min(axis=1), len(centers))
+    if metric == COSINE:
+      exact = numpy_model.normalize(exact)
+    for mean, total in zip(means, totals):
+      self.assertAllEqual(total, np.bincount(index, minlength=len(centers)))
+      for cluster in np.unique(index):
+        self.assertAllClose(
+            mean[cluster], exact[index == cluster].mean(axis=0), rtol=1e-5,
+            atol=1e-5,
+        )  # pyformat: disable
 
 
 if __name__ == '__main__':

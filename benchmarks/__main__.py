@@ -52,6 +52,11 @@ def main() -> None:
       default=os.path.join('benchmarks', 'results'),
       help='folder for the table and the plots (%(default)s)',
   )
+  parser.add_argument(
+      '--no-memory',
+      action='store_true',
+      help='measure time alone; peak memory takes a process for each contender',
+  )
   args = parser.parse_args()
   try:
     chosen = cases.matching(args.cases)
@@ -70,7 +75,9 @@ def main() -> None:
     results[name] = {
         who: table.Result(
             measured[who],
-            memory.extra_mb(name, who, contender.run),
+            None
+            if args.no_memory
+            else memory.extra_mb(name, who, contender.run),
             contender.facts(),
         )
         for who, contender in contenders.items()

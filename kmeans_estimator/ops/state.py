@@ -218,16 +218,19 @@ def read_chosen_centers(
   # No op that says what the shape is going to be: TensorFlow's graph optimizer
   # would believe it, and find that nothing has to be asserted.
   with tf.control_dependencies([_assert_chosen(variable, num_clusters)]):
-    centers = variable.value()
+    # TensorFlow takes the device from a read, and ops are chosen by it.
+    centers = tf.identity(variable.value())
   rows = num_clusters if isinstance(num_clusters, int) else None
   centers.set_shape([rows, variable.shape[1]])
   return centers
 
 
 def _assert_chosen(variable, num_clusters):
-  chosen = tf.shape(variable.read_value())[0]
   # String tensors live on the host, and XLA has none.
   with tf.device('/CPU:0'), tf.xla.experimental.jit_scope(compile_ops=False):
+    # Of the variable itself: the optimizer derives the shape of what is read
+    # from what is assigned.
+    chosen = tf.raw_ops.VariableShape(input=variable.handle)[0]
     return tf.raw_ops.Assert(
         condition=tf.equal(chosen, num_clusters),
         data=[

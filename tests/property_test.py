@@ -176,6 +176,12 @@ class FuzzTest(parameterized.TestCase):
     chosen = to_all[np.arange(len(index)), index]
     np.testing.assert_array_less(chosen, to_all.min(axis=1) + atol)
 
+  def is_tie(self, seen, k, atol):
+    """Whether rounding decides which points go to empty clusters."""
+    num_empty = k - len(np.unique(seen.index))
+    farthest = np.sort(seen.distance)[::-1][: num_empty + 1]
+    return num_empty > 0 and (np.diff(farthest) > -atol).any()
+
   @parameterized.parameters(*range(60))
   def test_against_the_model(self, seed):
     random = np.random.RandomState(seed)
@@ -211,6 +217,8 @@ class FuzzTest(parameterized.TestCase):
       np.testing.assert_allclose(seen.all_distances, to_all, rtol, atol * size)
       self.assertGreaterEqual(seen.all_distances.min(), 0)
       self.assert_nearest(seen.index, to_all, atol * size)
+      if mode == 'full batch' and self.is_tie(seen, k, atol * size):
+        return
       state, loss = numpy_model.step(state, points, seen.index)
       np.testing.assert_allclose(
           seen.distance.sum(), loss, rtol, atol * size * len(points)

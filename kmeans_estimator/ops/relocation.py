@@ -122,6 +122,8 @@ def _farthest(shards, centers, metric, limit):
     distance = tf.where(weights > 0, distance, tf.zeros_like(distance))
   num_rows = tf.minimum(limit, tf.shape(distance)[0])
   rows = tf.math.top_k(distance, num_rows).indices
+  # In the order of the batch, so that on a tie the earlier one counts.
+  rows = -tf.math.top_k(-rows, num_rows).values
   point = tf.gather(points, rows)
   if metric == distances.COSINE_DISTANCE:
     point = distances.l2_normalize(point)

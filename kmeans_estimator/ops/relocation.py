@@ -129,9 +129,11 @@ def _farthest(shards, centers, metric, limit):
     point = distances.l2_normalize(point)
   weight, cluster = tf.gather(weights, rows), tf.gather(index, rows)
   # The distances of an expanded square are seldom exactly 0.
-  exact = tf.reduce_sum(
-      tf.math.squared_difference(point, tf.gather(centers, cluster)), axis=1
-  )
+  center = tf.gather(centers, cluster)
+  exact = tf.reduce_sum(tf.math.squared_difference(point, center), axis=1)
+  if metric == distances.COSINE_DISTANCE:
+    is_zero = distances.is_zero(point) | distances.is_zero(center)
+    exact = tf.where(is_zero, tf.ones_like(exact), exact / 2)
   exact = tf.where(weight > 0, exact, tf.zeros_like(exact))
   padding = limit - tf.shape(rows)[0]
   return _first(

@@ -52,6 +52,8 @@ def main():
     print(_USAGE, file=sys.stderr)
     sys.exit(2)
   if sys.argv[0] == '--version':
+    # Before TensorFlow is imported, which would log to the same terminal.
+    os.environ.setdefault('TF_CPP_MIN_LOG_LEVEL', '2')
     from kmeans_estimator import _about
 
     print(_about.versions())

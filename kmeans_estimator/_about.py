@@ -2,20 +2,16 @@
 # SPDX-License-Identifier: Apache-2.0
 """What a report of a fault should say about an installation."""
 
-import os
 import platform
 
+import tensorflow as tf
+
 import kmeans_estimator
+from kmeans_estimator.ops import native
 
 
 def versions() -> str:
   """Describes versions, and the ops that CPUs run; a line each."""
-  # Before TensorFlow is imported, which would log to the same terminal.
-  os.environ.setdefault('TF_CPP_MIN_LOG_LEVEL', '2')
-  import tensorflow as tf
-
-  from kmeans_estimator.ops import native
-
   ops = (
       f'native, {native.instruction_set()}'
       if native.is_available()

@@ -41,7 +41,7 @@ def tests(session, tensorflow):
   """Runs the tests; arguments after -- go to pytest."""
   session.env.update(CUDA_VISIBLE_DEVICES='', TF_CPP_MIN_LOG_LEVEL='2')
   # At once, so that pip finds versions that fit both.
-  session.install('.[test]', f'tensorflow=={tensorflow}.*')
+  session.install('-e', '.[test]', f'tensorflow=={tensorflow}.*')
   versions = session.run('python', '-c', _VERSIONS, silent=True)
   if versions is None:  # nox --install-only
     return

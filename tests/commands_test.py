@@ -28,7 +28,7 @@ class CommandsTest(absltest.TestCase):
 
   def test_ci_runs_the_command_of_readme(self):
     [command] = re.findall(
-        r"^(.*pip install '\.\[test\]'.*pytest.*)$",
+        r"^(.*pip install -e '\.\[test\]'.*pytest.*)$",
         _read('README.md'),
         re.MULTILINE,
     )

@@ -17,6 +17,7 @@ import tensorflow as tf
 
 from kmeans_estimator import _checkpoints
 from kmeans_estimator import _event_files
+from kmeans_estimator import features as features_lib
 from kmeans_estimator._compat.api import v1 as estimator_lib
 from kmeans_estimator.ops import placement
 
@@ -153,12 +154,17 @@ class Estimator(estimator_lib.Estimator):
       )
     with _GraphSession(graph, session) as session:
       while not session.should_stop():
-        batch = session.run(predictions)
+        with features_lib.explained_columns():
+          batch = session.run(predictions)
         if not yield_single_examples:
           yield batch
           continue
         for i in range(self._extract_batch_length(batch)):
           yield {key: value[i] for key, value in batch.items()}
+
+  def _call_input_fn(self, *args, **kwargs):
+    """Calls the `input_fn`, for each method and strategy."""
+    return features_lib.check_result(super()._call_input_fn(*args, **kwargs))
 
   def _predictions_and_session(
       self, input_fn, predict_keys, hooks, checkpoint_path

@@ -190,6 +190,48 @@ class TrainingTest(tf.test.TestCase, parameterized.TestCase):
     with self.assertRaisesRegex(ValueError, '4.*2|2.*4'):
       _kmeans(initial_clusters=_CENTERS).train(_forever(wide), steps=1)
 
+  def test_other_columns_that_are_known_when_points_come(self):
+    def input_fn():
+      return tf.data.Dataset.from_generator(
+          lambda: iter([np.zeros([5, 4], np.float32)]),
+          output_signature=tf.TensorSpec([None, None], tf.float32),
+      )
+
+    kmeans = _kmeans().train(_forever(), steps=1)
+    for use in (kmeans.train, kmeans.score):
+      with self.assertRaisesRegex(
+          tf.errors.InvalidArgumentError,
+          r'(?s)as many columns as the centers .*\[2\].*\[4\]',
+      ):
+        use(input_fn)
+    for use in (
+        kmeans.predict, kmeans.transform, kmeans.predict_cluster_index
+    ):  # pyformat: disable
+      with self.assertRaisesRegex(
+          tf.errors.InvalidArgumentError,
+          'features have 4 columns, but the model was trained on 2',
+      ):
+        next(use(input_fn))
+
+  @parameterized.named_parameters(
+      ('nothing', lambda: None, 'None'),
+      ('list', lambda: _POINTS.tolist(), 'list'),
+      ('generator', lambda: (row for row in _POINTS), 'generator'),
+      ('values', lambda: (tf.zeros([3, 2]), None, 0), '3 values: .*, None,'),
+  )
+  def test_result_of_input_fn(self, input_fn, got):
+    kmeans = _kmeans().train(_forever(), steps=1)
+    for use in (
+        lambda f: kmeans.train(f, steps=1),
+        kmeans.score,
+        lambda f: next(kmeans.predict(f)),
+    ):
+      with self.assertRaisesRegex(
+          TypeError,
+          rf'input_fn must return a tf.data.Dataset, features, or .* Got {got}',
+      ):
+        use(input_fn)
+
   def test_other_number_of_clusters_is_refused(self):
     model_dir = _kmeans().train(_forever(), steps=1).model_dir
     other = _kmeans(4, model_dir=model_dir)

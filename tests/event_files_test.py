@@ -204,9 +204,12 @@ class EventFilesTest(tf.test.TestCase):
         if thread._ev_writer is writer.event_writer._ev_writer
     ]
     gone = threading.Event()
+    closing = []
 
     def collect(*unused_args):
+      before = set(threading.enumerate())
       files.clear()
+      closing.extend(set(threading.enumerate()) - before)
       gone.set()
 
     # The garbage collector runs wherever it pleases.
@@ -217,6 +220,8 @@ class EventFilesTest(tf.test.TestCase):
       self.assertTrue(gone.wait(60))
     thread.join(60)
     self.assertFalse(thread.is_alive())
+    for thread in closing:  # It still renames the file.
+      thread.join(60)
 
 
 if __name__ == '__main__':

@@ -81,7 +81,8 @@ class PackagingTest(absltest.TestCase):
     process = subprocess.run(
         [sys.executable, *command],
         cwd=self.checkout,
-        env={**os.environ, **environment},
+        # PIP_QUIET takes back --verbose.
+        env={**os.environ, 'PIP_QUIET': '0', **environment},
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,

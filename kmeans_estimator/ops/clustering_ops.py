@@ -405,7 +405,7 @@ class KMeans:
     if replicas.are_on_tpu():
       return None
     own_choice = not isinstance(self._parameters.initial_clusters, str)
-    return replicas.once_for_all(
+    return replicas.build_once_per_process(
         lambda inputs: self._add_centers(state, inputs, own_choice),
         self._inputs if own_choice else self._points,
     )

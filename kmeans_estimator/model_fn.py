@@ -13,7 +13,7 @@ from kmeans_estimator import _model_description
 from kmeans_estimator import _scaffolds
 from kmeans_estimator import features as features_lib
 from kmeans_estimator._compat.api import v1 as estimator_lib
-from kmeans_estimator.ops import clustering_ops
+from kmeans_estimator.ops import graph as graph_lib
 from kmeans_estimator.ops import parameters as parameters_lib
 from kmeans_estimator.ops import replicas
 from kmeans_estimator.ops import state as state_lib
@@ -36,7 +36,7 @@ class Model:
   parameters: parameters_lib.Parameters
   feature_columns: Optional[List[Any]] = None
 
-  def graph(self, features: features_lib.Features) -> clustering_ops.KMeans:
+  def graph(self, features: features_lib.Features) -> graph_lib.KMeansGraph:
     """The graph of k-means on the points that the features are.
 
     Args:
@@ -46,17 +46,9 @@ class Model:
       TypeError: features are not numbers.
       ValueError: features make no matrix.
     """
-    p = self.parameters
-    return clustering_ops.KMeans(
+    return graph_lib.KMeansGraph(
         features_lib.parse_features(features, self.feature_columns),
-        p.num_clusters,
-        initial_clusters=p.initial_clusters,
-        distance_metric=p.distance_metric,
-        use_mini_batch=p.use_mini_batch,
-        mini_batch_steps_per_iteration=p.mini_batch_steps_per_iteration,
-        random_seed=p.seed,
-        kmeans_plus_plus_num_retries=p.kmeans_plus_plus_num_retries,
-        kmc2_chain_length=p.kmc2_chain_length,
+        self.parameters,
     )
 
   def description(

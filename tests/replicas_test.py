@@ -8,6 +8,7 @@ import tensorflow as tf
 
 from kmeans_estimator.ops import clustering_ops
 from kmeans_estimator.ops import replicas
+from tests import implementations
 
 
 class _Replicas:
@@ -137,6 +138,7 @@ class ReplicasTest(tf.test.TestCase, parameterized.TestCase):
       _Replicas(build).run()
 
 
+@implementations.native_and_portable
 class StepTest(tf.test.TestCase, parameterized.TestCase):
 
   @parameterized.parameters(None, 1, 2)

@@ -3,7 +3,7 @@
 """Builds the graphs of k-means: to train, to evaluate, to predict."""
 
 import functools
-from typing import Callable, List, NamedTuple, Sequence, Tuple, Union
+from typing import Callable, List, NamedTuple, Optional, Sequence, Tuple, Union
 
 import tensorflow as tf
 
@@ -27,12 +27,16 @@ class Inference(NamedTuple):
     distance: `[n]`, the distance to it.
     loss: scalar, the sum of all `distance`, over all replicas if there are
       several. Evaluating it fails on NaN or Inf.
+    totals: `[k]`, how many points each center is the nearest of, or the sum of
+      their weights, over all replicas and shards; None where the graph does not
+      train.
   """
 
   all_distances: List[tf.Tensor]
   cluster_index: List[tf.Tensor]
   distance: List[tf.Tensor]
   loss: tf.Tensor
+  totals: Optional[tf.Tensor] = None
 
 
 def _losses(allocations):
@@ -229,6 +233,7 @@ class KMeansGraph:
     )
     sums = sums._replace(values=values, totals=totals)
     inference = self._inference(centers, allocations, losses, loss)
+    inference = inference._replace(totals=totals)
 
     def move():
       after = [inference.loss]

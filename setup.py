@@ -127,6 +127,7 @@ setuptools.setup(
         'benchmarks': _BENCHMARKS,
         'examples': _EXAMPLES,
         'lint': ['mypy>=1.13', 'ruff'],
+        'progress': ['tqdm'],
         'serving': _SERVING,
         'test': [
             'hypothesis',
@@ -136,6 +137,7 @@ setuptools.setup(
             'pytest-xdist',
             'pyyaml',
             'tf-keras',
+            'tqdm',
         ]
         + sorted({*_BENCHMARKS, *_EXAMPLES, *_SERVING}),
     },

@@ -250,7 +250,6 @@ def main() -> None:
   if options.task:
     _TASKS[options.task](*options.arguments)
     return
-  end = time.monotonic() + options.minutes * 60
   with tempfile.TemporaryDirectory() as folder:
     process = _start('train', folder)
     out = process.communicate()[0]
@@ -258,6 +257,7 @@ def main() -> None:
     expected = _variables(folder)
   assert expected['global_step'] == _STEPS
   number = 0
+  end = time.monotonic() + options.minutes * 60
   while time.monotonic() < end:
     for name in options.trials:
       report = _TRIALS[name](expected, random.Random(number))

@@ -116,7 +116,9 @@ def _interrupted(folder, number, task, rng) -> str:
     steps = [int(step) for step in _STEP.findall(''.join(lines) + out)]
     if process.returncode == 0:
       return f'{interruptions} interruptions'
-    assert process.returncode == -number, (process.returncode, out[-3000:])
+    assert process.returncode == -number, (
+        f'status {process.returncode}: {"".join(lines)[-3000:]}{out[-3000:]}'
+    )
     interruptions += 1
     if number == signal.SIGTERM and steps:
       saved = int(_variables(folder)['global_step'])

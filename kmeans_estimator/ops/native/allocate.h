@@ -66,7 +66,8 @@ class Allocator {
   bool Run() {
     if (!(mean_.is_allocated() && origin_.is_allocated() &&
           groups_.is_allocated() && offsets_.is_allocated() &&
-          zero_centers_.is_allocated() && panels_.is_allocated() && least_.is_allocated() &&
+          zero_centers_.is_allocated() && panels_.is_allocated() &&
+          least_.is_allocated() &&
           nearest_.is_allocated() && units_.is_allocated() &&
           zero_points_.is_allocated() && carries_.is_allocated())) {
       return false;

@@ -91,6 +91,9 @@ int64_t DrawByWeight(Philox& random, const T* weights, int64_t n) {
 
 // Points whose masses are summed up before they are added to the total.
 constexpr int64_t kSumBlock = 256;
+// Copies of the points that k-means++ makes at most; benchmark case
+// kmeans++/10kx20.
+constexpr int64_t kMaxTransposedBytes = 16 << 20;
 
 // k-means++ (D. Arthur and S. Vassilvitskii, "k-means++: The Advantages of
 // Careful Seeding", 2007) with several candidates for each center. The mass of
@@ -105,6 +108,8 @@ class PlusPlus {
         random_(a.seed, a.stream),
         num_blocks_((a.n + kSumBlock - 1) / kSumBlock),
         stride_((a.n + kLanes - 1) / kLanes * kLanes),
+        is_transposed_(stride_ * a.d * sizeof(T) <= kMaxTransposedBytes),
+        columns_((is_transposed_ ? stride_ : kLanes) * a.d),
         distances_((a.num_candidates + 1) * stride_),
         masses_((a.num_candidates + 1) * num_blocks_),
         totals_(a.num_candidates + 1),
@@ -113,10 +118,14 @@ class PlusPlus {
         is_chosen_(a.n) {}
 
   bool Run() {
-    if (!(distances_.is_allocated() && masses_.is_allocated() &&
+    if (!(columns_.is_allocated() && distances_.is_allocated() &&
+          masses_.is_allocated() &&
           totals_.is_allocated() && slots_.is_allocated() &&
           candidates_.is_allocated() && is_chosen_.is_allocated())) {
       return false;
+    }
+    for (int64_t i = 0; is_transposed_ && i < a_.n; i += kLanes) {
+      Transposed(i, columns_.get() + i * a_.d);
     }
     for (int64_t c = 0; c <= a_.num_candidates; ++c) slots_[c] = c;
     for (int64_t i = 0; i < a_.n; ++i) {
@@ -142,7 +151,6 @@ class PlusPlus {
 
  private:
   typedef typename Simd<T>::Vector Vector;
-  typedef typename Simd<T>::Integers Integers;
   static constexpr int kLanes = Simd<T>::kLanes;
   // Place 0 is that of the points chosen so far, place c that of them and
   // candidate c - 1. Each has a slot of squared distances, of their masses
@@ -195,14 +203,10 @@ class PlusPlus {
       const int64_t end = begin + kSumBlock < a_.n ? begin + kSumBlock : a_.n;
       for (int64_t i = begin; i < end; i += kLanes) {
         const Vector before = Load<Vector>(nearest + i);
-        const T* rows[kLanes];
-        for (int lane = 0; lane < kLanes; ++lane) {
-          const int64_t row = i + lane < a_.n ? i + lane : a_.n - 1;
-          rows[lane] = a_.points + row * a_.d;
-        }
+        const T* columns = Columns(i);
         for (int64_t c = 1; c <= a_.num_candidates; ++c) {
           const Vector squares =
-              SquaredDistances(rows, a_.points + candidates_[c - 1] * a_.d);
+              SquaredDistances(columns, a_.points + candidates_[c - 1] * a_.d);
           Store(Distances(c) + i, squares < before ? squares : before);
         }
       }
@@ -229,57 +233,61 @@ class PlusPlus {
     return (sums[0] + sums[1]) + (sums[2] + sums[3]);
   }
 
-  // Of kLanes points to y.
-  Vector SquaredDistances(const T* const* rows, const T* y) const {
+  // The points from i on, a point in each lane: [d] vectors. They are transposed
+  // once if all of them fit, else each time.
+  const T* Columns(int64_t i) {
+    if (is_transposed_) return columns_.get() + i * a_.d;
+    Transposed(i, columns_.get());
+    return columns_.get();
+  }
+
+  // Lanes without a point get the last one.
+  void Transposed(int64_t first, T* to) const {
     const int64_t d = a_.d;
-    if (d < kLanes) {
-      T squares[kLanes];
-      for (int i = 0; i < kLanes; ++i) {
-        squares[i] = 0;
-        for (int64_t j = 0; j < d; ++j) {
-          squares[i] += (rows[i][j] - y[j]) * (rows[i][j] - y[j]);
-        }
-      }
-      return Load<Vector>(squares);
+    const T* rows[kLanes];
+    for (int lane = 0; lane < kLanes; ++lane) {
+      const int64_t row = first + lane < a_.n ? first + lane : a_.n - 1;
+      rows[lane] = a_.points + row * d;
     }
-    Vector sums[kLanes];
-#pragma GCC unroll 16
-    for (int i = 0; i < kLanes; ++i) sums[i] = Vector{};
     int64_t j = 0;
     for (; j + kLanes <= d; j += kLanes) {
-      const Vector center = Load<Vector>(y + j);
+      Vector square[kLanes];
 #pragma GCC unroll 16
-      for (int i = 0; i < kLanes; ++i) {
-        const Vector difference = Load<Vector>(rows[i] + j) - center;
-        sums[i] += difference * difference;
-      }
-    }
-    if (j < d) {
-      // The last vector overlaps the one before; lanes seen twice count once.
-      const int64_t from = d - kLanes;
-      const Vector center = Load<Vector>(y + from);
-      Integers is_new;
-      for (int i = 0; i < kLanes; ++i) is_new[i] = from + i >= j ? -1 : 0;
+      for (int i = 0; i < kLanes; ++i) square[i] = Load<Vector>(rows[i] + j);
+      Transpose<T>(square);
 #pragma GCC unroll 16
-      for (int i = 0; i < kLanes; ++i) {
-        const Vector difference =
-            is_new ? Load<Vector>(rows[i] + from) - center : Vector{};
-        sums[i] += difference * difference;
-      }
+      for (int i = 0; i < kLanes; ++i) Store(to + (j + i) * kLanes, square[i]);
     }
-    Transpose<T>(sums);
+    for (; j < d; ++j) {
+      for (int i = 0; i < kLanes; ++i) to[j * kLanes + i] = rows[i][j];
+    }
+  }
+
+  // Of the points in the lanes to y. In four sums, so that additions need not
+  // wait for each other.
+  Vector SquaredDistances(const T* columns, const T* y) const {
+    Vector sums[4] = {};
+    int64_t j = 0;
+    for (; j + 4 <= a_.d; j += 4) {
 #pragma GCC unroll 4
-    for (int half = kLanes / 2; half; half /= 2) {
-#pragma GCC unroll 8
-      for (int i = 0; i < half; ++i) sums[i] += sums[i + half];
+      for (int i = 0; i < 4; ++i) {
+        const Vector difference =
+            Load<Vector>(columns + (j + i) * kLanes) - y[j + i];
+        sums[i] += difference * difference;
+      }
     }
-    return sums[0];
+    for (; j < a_.d; ++j) {
+      const Vector difference = Load<Vector>(columns + j * kLanes) - y[j];
+      sums[0] += difference * difference;
+    }
+    return (sums[0] + sums[1]) + (sums[2] + sums[3]);
   }
 
   const KMeansPlusPlus<T>& a_;
   Philox random_;
   const int64_t num_blocks_, stride_;
-  Buffer<T> distances_;
+  const bool is_transposed_;
+  Buffer<T> columns_, distances_;
   Buffer<double> masses_, totals_;
   Buffer<int64_t> slots_, candidates_;
   Buffer<bool> is_chosen_;

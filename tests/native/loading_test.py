@@ -108,8 +108,8 @@ class VersionsTest(tf.test.TestCase):
     lines = self._versions(KMEANS_ESTIMATOR_NATIVE='0')
     self.assertEqual(
         lines[3],
-        'ops on CPUs: portable: KMEANS_ESTIMATOR_NATIVE=0 switches the native '
-        'ops off',
+        'ops on CPUs: portable: KMEANS_ESTIMATOR_NATIVE=0 disables the native '
+        'ops',
     )
 
 

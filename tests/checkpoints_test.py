@@ -102,9 +102,9 @@ class DamagedCheckpointTest(tf.test.TestCase, parameterized.TestCase):
       file.write(content)
 
   def _follow_advice(self, message, model_dir, step):
-    """Does what a message says, which is to lead back to a step."""
+    """Follows the advice of a message; it must lead back to a given step."""
     [(path, line)] = re.findall(
-        r'let the file (\S+) consist of this line:\n(.+)', message
+        r'the content of the file (\S+) by this line:\n(.+)', message
     )
     self.assertEqual(path, os.path.join(model_dir, 'checkpoint'))
     with open(path, 'w') as file:

@@ -115,7 +115,7 @@ class ReplicasTest(tf.test.TestCase, parameterized.TestCase):
     _Replicas(lambda own: self.assertFalse(replicas.are_on_several_workers()))
 
   @parameterized.parameters(
-      (np.nan, 'own 1'), (np.finfo(np.float32).max, 'too large to be summed')
+      (np.nan, 'own 1'), (np.finfo(np.float32).max, 'sum .* replicas overflows')
   )
   def test_not_finite_is_checked_first_by_who_knows(self, bad, message):
     def build(own):

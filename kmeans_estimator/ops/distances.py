@@ -23,8 +23,8 @@ import tensorflow as tf
 SQUARED_EUCLIDEAN_DISTANCE = 'squared_euclidean'
 COSINE_DISTANCE = 'cosine'
 
-# The origin of a batch is computed from 16 to 31 of its rows, or from all rows if
-# it has fewer.
+# The origin of a batch is computed from 16 to 31 of its rows, or from all rows
+# if it has fewer.
 _ORIGIN_ROWS = 16
 
 

@@ -251,7 +251,7 @@ def checked(
     total = strategy.experimental_local_results(totals)[0]
     return checks.assert_that(
         tf.math.is_finite(total),
-        'The batch of another worker holds NaN or Inf (the error of that worker '
+        'The batch of another worker holds NaN or Inf (the log of that worker '
         'names the rows and columns), or the sum of the distances of all '
         'replicas overflows. Clean or rescale the input. The sum is',
         total,

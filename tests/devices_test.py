@@ -268,7 +268,7 @@ class KernelsTest(parameterized.TestCase):
   _NUM_CLUSTERS = 64
 
   def _assert_all_have_kernels(self, build, may_have_none=lambda node: False):
-    """Checks that each device has kernels for the ops that a function builds."""
+    """Checks that each device has kernels for the ops of a function."""
     for device in placement.DEVICES:
       with tf.Graph().as_default() as graph, tf.device(device):
         build()
@@ -334,7 +334,7 @@ class KernelsTest(parameterized.TestCase):
   )
   def test_graphs_of_the_estimator_have_kernels(self, **kwargs):
     def may_have_none(node):
-      """Returns whether a node runs on the host: input, summaries, saver, text."""
+      """Returns whether a node runs on the host: input, summaries, savers."""
       return (
           'Dataset' in node.op
           or 'Iterator' in node.op

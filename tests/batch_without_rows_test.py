@@ -59,7 +59,7 @@ class GraphTest(parameterized.TestCase):
       )
 
   @parameterized.parameters(*numpy_model.METRICS)
-  def test_step_without_rows_makes_the_pending_copy_of_the_reference(
+  def test_step_without_rows_keeps_a_pending_copy_of_the_reference(
       self, metric
   ):
     graph = testing.TrainingGraph(
@@ -88,7 +88,7 @@ class GraphTest(parameterized.TestCase):
 class EstimatorTest(parameterized.TestCase):
 
   @parameterized.product(m=_RULES, replicas=(1, 2))
-  def test_training_counts_steps_without_rows_but_changes_no_center(
+  def test_training_on_batches_without_rows_equals_the_numpy_model(
       self, m, replicas
   ):
     tf.config.set_soft_device_placement(True)

@@ -108,7 +108,7 @@ class Run {
 
   void FailForMemory() {
     Fail(TF_RESOURCE_EXHAUSTED,
-         "There is not enough memory for the scratch buffers of a k-means op.");
+         "There is not enough memory for a k-means op. Use smaller batches.");
   }
 
   // Returns an input. Fails the run and returns null if the input has the wrong

@@ -181,7 +181,7 @@ class NamespaceTest(tf.test.TestCase, parameterized.TestCase):
 _RESTORE = """
 import numpy as np
 import tensorflow as tf
-# Makes TensorFlow load what it loads lazily.
+# Makes TensorFlow import its lazily loaded modules.
 from kmeans_estimator import KMeansClustering, restore_tf_estimator
 from kmeans_estimator import estimator
 
@@ -234,7 +234,7 @@ from tests import estimator_test
 print('v1', *estimator_test._names(tf.compat.v1.estimator))
 print('v2', *estimator_test._names(tf.estimator))
 
-# The whole of an old program's use, for what it logs.
+# Uses Estimator as an old program does, to check the log.
 tf1.logging.set_verbosity(tf1.logging.WARN)
 input_fn = numpy_input_fn(
     {'x': np.eye(4, dtype='float32')},

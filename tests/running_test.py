@@ -1,6 +1,6 @@
 # Copyright 2026 The kmeans_estimator Authors.
 # SPDX-License-Identifier: Apache-2.0
-"""Tests that a forked interpreter does what a new one does."""
+"""Tests that a forked process runs Python as a new interpreter does."""
 
 import os
 

@@ -106,7 +106,7 @@ class _Farthest(NamedTuple):
     distance: `[m]`; 0 also marks padding, which is no point.
     weight: `[m]`.
     cluster: `[m]`, the cluster that the point was allocated to. A float, like
-      the other attributes: TensorFlow has no GPU kernel that pads integers.
+      the other attributes: TensorFlow does not pad integers on GPUs.
     point: `[m, d]`; for the cosine metric scaled to unit length.
   """
 

@@ -266,7 +266,7 @@ void TF_ShapeInferenceContextWithRank(TF_ShapeInferenceContext*,
                                       TF_ShapeHandle* result,
                                       TF_Status* status) {
   if (handle->shape && int64_t(handle->shape->size()) != rank) {
-    Set(status, TF_INVALID_ARGUMENT, "The shape has another rank.");
+    Set(status, TF_INVALID_ARGUMENT, "The shape has the wrong rank.");
     return;
   }
   result->shape = handle->shape.value_or(fake::Dims(rank, -1));

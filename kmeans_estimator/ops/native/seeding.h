@@ -1,10 +1,10 @@
 // Copyright 2026 The kmeans_estimator Authors.
 // SPDX-License-Identifier: Apache-2.0
 //
-// Initial centers: k-means++ and k-MC2.
+// Choice of initial centers by k-means++ and k-MC2.
 //
 // Both draw from Philox streams, as the portable ops and TensorFlow's kernels
-// do; the same seed makes the same draws.
+// do. So the same seed gives the same draws.
 
 #ifndef KMEANS_ESTIMATOR_SEEDING_H_
 #define KMEANS_ESTIMATOR_SEEDING_H_
@@ -19,7 +19,7 @@ namespace kmeans_estimator {
 namespace {
 
 // Philox 4x32-10 (J. Salmon et al., "Parallel random numbers: as easy as 1, 2,
-// 3", 2011): 4 words for each number that a 128-bit counter takes.
+// 3", 2011): a stream of 32-bit words, 4 for each value of a 128-bit counter.
 class Philox {
  public:
   Philox(uint64_t seed, uint64_t stream) : seed_(seed), stream_(stream) {}
@@ -29,10 +29,10 @@ class Philox {
     return block_[position_++ % 4];
   }
 
-  // In [0, 1), from the low 23 bits of a word.
+  // Returns a number in [0, 1), from the low 23 bits of a word.
   double Float() { return (Word() & 0x7fffff) * 0x1p-23; }
 
-  // Two words, the low one first.
+  // Returns a 64-bit number from two words; the first word is the low half.
   uint64_t Integer() {
     const uint64_t low = Word();
     return low | static_cast<uint64_t>(Word()) << 32;
@@ -65,9 +65,12 @@ class Philox {
   uint32_t block_[4];
 };
 
-// A row in proportion to its weight. The integer below n that a random number is
-// reduced to is its place, in units of the mean weight, and what the reduction
-// leaves is the place within the unit. So equal weights give the integer itself.
+// Draws a row with probability proportional to its weight.
+//
+// Divided by n, a random number gives a remainder and a quotient. The remainder
+// plus the quotient scaled to [0, 1) is a position in [0, n). In units of the
+// mean weight, that is a position in the running sum of the weights; the drawn
+// row is the row at that position. With equal weights it is the remainder.
 template <typename T>
 int64_t DrawByWeight(Philox& random, const T* weights, int64_t n) {
   const uint64_t number = random.Integer();
@@ -76,7 +79,7 @@ int64_t DrawByWeight(Philox& random, const T* weights, int64_t n) {
   double total = 0;
   for (int64_t i = 0; i < n; ++i) total += weights[i];
   const double within = number / n * 0x1p-64 * n;
-  // Rounded to 1 it would be in the next unit.
+  // Rounded to 1, the fraction would move the position to the next integer.
   const double target = (place + (within < 0.999999 ? within : 0.999999)) *
                         (total / n);
   double running = 0;
@@ -89,17 +92,19 @@ int64_t DrawByWeight(Philox& random, const T* weights, int64_t n) {
   return last;
 }
 
-// Points whose masses are summed up before they are added to the total.
+// Points in a block of masses. DrawByMass skips whole blocks by their sums.
 constexpr int64_t kSumBlock = 256;
-// Copies of the points that k-means++ makes at most; benchmark case
+// The largest transposed copy of the points that k-means++ keeps for all rounds.
+// Larger batches are transposed anew in each round. Benchmark case
 // kmeans++/10kx20.
 constexpr int64_t kMaxTransposedBytes = 16 << 20;
 
 // k-means++ (D. Arthur and S. Vassilvitskii, "k-means++: The Advantages of
 // Careful Seeding", 2007) with several candidates for each center. The mass of
-// a point is its weight times its squared distance to the nearest chosen point;
-// candidates are drawn in proportion to it. The candidate that leaves the least
-// total mass is chosen. All candidates are weighed in one pass over the points.
+// a point is its weight times its squared distance to the nearest chosen point.
+// Candidates are drawn with probability proportional to their mass. The
+// candidate with the least total mass, if it were chosen, is chosen. One pass
+// over the points computes the total masses of all candidates.
 template <typename T>
 class PlusPlus {
  public:
@@ -152,9 +157,11 @@ class PlusPlus {
  private:
   typedef typename Simd<T>::Vector Vector;
   static constexpr int kLanes = Simd<T>::kLanes;
-  // Place 0 is that of the points chosen so far, place c that of them and
-  // candidate c - 1. Each has a slot of squared distances, of their masses
-  // summed up by blocks, and of the total mass.
+  // Place 0 (kNearest) is for the points chosen so far; place c >= 1 is for
+  // these points plus candidate c - 1. slots_ maps each place to a slot, which
+  // holds squared distances to the nearest of these points, the sums of the
+  // masses by block, and the total mass. Choosing a candidate swaps its slot
+  // with place 0.
   static constexpr int64_t kNearest = 0;
 
   T* Distances(int64_t place) {
@@ -166,9 +173,9 @@ class PlusPlus {
 
   double Weight(int64_t i) const { return a_.weights ? a_.weights[i] : 1; }
 
-  // A row that was not chosen before, in proportion to the masses. While they
-  // are infinite, before the first choice, and once all are 0, in proportion to
-  // the weights.
+  // Draws a row that was not chosen before, with probability proportional to
+  // its mass. Before the first choice all masses are infinite, and later all
+  // may be 0. Then the probability is proportional to the weight.
   int64_t Draw() {
     const double total = totals_[slots_[kNearest]];
     for (;;) {
@@ -219,7 +226,8 @@ class PlusPlus {
   }
 
   double Mass(const T* distances, int64_t begin, int64_t end) const {
-    // In four sums, so that additions need not wait for each other.
+    // Four independent sums, so that an addition need not wait for the one
+    // before it.
     double sums[4] = {0, 0, 0, 0};
     int64_t i = begin;
     if (!a_.weights) {
@@ -233,15 +241,14 @@ class PlusPlus {
     return (sums[0] + sums[1]) + (sums[2] + sums[3]);
   }
 
-  // The points from i on, a point in each lane: [d] vectors. They are transposed
-  // once if all of them fit, else each time.
+  // Returns the kLanes points from i on as [d] vectors with a point in each lane.
   const T* Columns(int64_t i) {
     if (is_transposed_) return columns_.get() + i * a_.d;
     Transposed(i, columns_.get());
     return columns_.get();
   }
 
-  // Lanes without a point get the last one.
+  // Transposes the points. Lanes past the last point repeat that point.
   void Transposed(int64_t first, T* to) const {
     const int64_t d = a_.d;
     const T* rows[kLanes];
@@ -263,8 +270,8 @@ class PlusPlus {
     }
   }
 
-  // Of the points in the lanes to y. In four sums, so that additions need not
-  // wait for each other.
+  // Returns the squared distances of the points in the lanes to y. Four partial
+  // sums keep an addition from waiting for the one before.
   Vector SquaredDistances(const T* columns, const T* y) const {
     Vector sums[4] = {};
     int64_t j = 0;
@@ -298,10 +305,10 @@ bool ChooseByKMeansPlusPlus(const KMeansPlusPlus<T>& arguments) {
   return PlusPlus<T>(arguments).Run();
 }
 
-// Where a Markov chain of k-MC2 ends (O. Bachem et al., "Approximate K-Means++ in
-// Sublinear Time", 2016). It starts at candidate 0, and moves from a state on to
-// the next candidate with the probability that their masses are in, if that is
-// below 1.
+// Returns the final state of a Markov chain of k-MC2 (O. Bachem et al.,
+// "Approximate K-Means++ in Sublinear Time", 2016). The chain starts at
+// candidate 0. It moves to the next candidate with probability min(1, mass of
+// the candidate / mass of the current state).
 template <typename T>
 int64_t RunChain(const T* distances, const T* weights, int64_t n,
                  Philox& random) {
@@ -320,7 +327,8 @@ int64_t EndOfChain(const T* distances, int64_t n, uint64_t seed) {
   return RunChain<T>(distances, nullptr, n, random);
 }
 
-// Each slice of the points gives one center: the end of a chain over it.
+// Chooses one center from each slice of the points: the final state of a chain
+// over the slice.
 template <typename T>
 bool ChooseByKmc2(const Kmc2<T>& a) {
   if (a.num_new == 0) return true;
@@ -334,7 +342,8 @@ bool ChooseByKmc2(const Kmc2<T>& a) {
   memcpy(centers.get(), a.centers, a.num_centers * a.d * sizeof(T));
   for (int64_t i = 0; i < a.chain_length; ++i) distances[i] = 1;
   Philox random(a.seed, a.stream);
-  // Used if there are no centers to measure distances from; else passed over.
+  // The first center, if none was chosen before. Drawn in any case, so that the
+  // chains read the same words of the stream.
   const int64_t first = DrawByWeight(random, a.weights, a.n);
   for (int64_t m = 0; m < a.num_new; ++m) {
     const int64_t known = a.num_centers + m, begin = m * a.chain_length;

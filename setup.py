@@ -28,6 +28,7 @@ def _version():
   return re.search(r"^__version__ = '(.*)'$", source, re.MULTILINE)[1]
 
 
+_DOCS = ['furo', 'myst-parser', 'sphinx>=7', 'sphinx-copybutton']
 _EXAMPLES = ['scikit-learn']
 _BENCHMARKS = ['faiss-cpu', 'matplotlib', 'scikit-learn']
 # tf2onnx for TensorFlow's later versions of protobuf needs Python 3.10. onnx
@@ -125,6 +126,7 @@ setuptools.setup(
     ],
     extras_require={
         'benchmarks': _BENCHMARKS,
+        'docs': _DOCS,
         'examples': _EXAMPLES,
         'lint': ['mypy>=1.13', 'ruff'],
         'serving': _SERVING,
@@ -135,6 +137,7 @@ setuptools.setup(
             'pytest',
             'pytest-xdist',
             'pyyaml',
+            'sybil',
             'tf-keras',
         ]
         + sorted({*_BENCHMARKS, *_EXAMPLES, *_SERVING}),

@@ -129,6 +129,7 @@ setuptools.setup(
         'docs': _DOCS,
         'examples': _EXAMPLES,
         'lint': ['mypy>=1.13', 'ruff'],
+        'progress': ['tqdm'],
         'serving': _SERVING,
         'test': [
             'hypothesis',
@@ -139,6 +140,7 @@ setuptools.setup(
             'pyyaml',
             'sybil',
             'tf-keras',
+            'tqdm',
         ]
         + sorted({*_BENCHMARKS, *_EXAMPLES, *_SERVING}),
     },

@@ -17,9 +17,10 @@ import tensorflow as tf
 
 from kmeans_estimator import _checkpoints
 from kmeans_estimator import _event_files
+from kmeans_estimator import _progress
 from kmeans_estimator import features as features_lib
+from kmeans_estimator._compat import placement
 from kmeans_estimator._compat.api import v1 as estimator_lib
-from kmeans_estimator.ops import placement
 
 # Ops by which an input without tf.data gives another batch each time, or ends:
 # readers, queues, `limit_epochs`, and what Python computes or a hook feeds.
@@ -76,6 +77,8 @@ class Estimator(estimator_lib.Estimator):
     if self._config.is_chief:
       _checkpoints.check_latest(self._model_dir)
     self._event_files.will_open(self._model_dir)
+    hooks = list(hooks or [])
+    _progress.announce(hooks, steps, max_steps)
     return super().train(input_fn, hooks, steps, max_steps, saving_listeners)
 
   def evaluate(

@@ -133,13 +133,12 @@ class KMeansClustering(_session.Estimator):
             f'{name} must be known when the Estimator is made, which builds '
             'graphs of its own; got a tensor of another graph, without a value.'
         )
-    strategies.check(config)
-    self._parameters = parameters
-    self._feature_columns = _list_of_columns(feature_columns)
+    strategies.check_supported(config)
+    self._model = model_fn_lib.Model(
+        parameters, _list_of_columns(feature_columns)
+    )
     super().__init__(
-        model_fn=model_fn_lib.ModelFn(
-            parameters, self._feature_columns
-        ).model_fn,
+        model_fn=model_fn_lib.make_model_fn(self._model),
         model_dir=model_dir,
         config=config,
     )
@@ -200,7 +199,8 @@ class KMeansClustering(_session.Estimator):
         number of columns.
     """
     for batch in self._predicted_batches(input_fn, self.ALL_DISTANCES):
-      if self._parameters.distance_metric == self.SQUARED_EUCLIDEAN_DISTANCE:
+      metric = self._model.parameters.distance_metric
+      if metric == self.SQUARED_EUCLIDEAN_DISTANCE:
         batch = np.sqrt(batch)
       yield from batch
 
@@ -245,9 +245,7 @@ class KMeansClustering(_session.Estimator):
       A model function with `params`. It shares no variables with this
       Estimator; checkpoints of one can be read by the other.
     """
-    return tpu.TpuModelFn(
-        self._parameters, self._feature_columns, input_fn
-    ).model_fn
+    return tpu.make_model_fn(self._model, input_fn)
 
   def _predicted_batches(self, input_fn, key):
     for batch in self.predict(

@@ -108,6 +108,11 @@ class TrainingGraph:
     """All variables by name."""
     return self.session.run(self._variables)
 
+  def assign(self, name: str, value: Any) -> None:
+    """Sets a variable."""
+    with self.session.graph.as_default():
+      self._variables[name].load(value, self.session)
+
   def save(self, prefix: str) -> str:
     with self.session.graph.as_default():
       return self._saver.save(
@@ -142,6 +147,24 @@ def checkpoint_values(path: str) -> Dict[str, np.ndarray]:
       name: reader.get_tensor(name)
       for name in reader.get_variable_to_shape_map()
   }
+
+
+def cluster_summaries(folder: str) -> Dict[int, Dict[str, Any]]:
+  """What a `ClusterSummaryHook` wrote: values by step and tag."""
+  found: Dict[int, Dict[str, Any]] = {}
+  for name in sorted(os.listdir(folder)):
+    if 'tfevents' not in name:
+      continue
+    path = os.path.join(folder, name)
+    for event in tf.compat.v1.train.summary_iterator(path):
+      for value in event.summary.value:
+        if value.tag.startswith('clusters/'):
+          of_step = found.setdefault(event.step, {})
+          assert value.tag not in of_step, f'{value.tag} twice at {event.step}'
+          of_step[value.tag] = (
+              value.histo if value.HasField('histo') else value.simple_value
+          )
+  return found
 
 
 def assert_state(

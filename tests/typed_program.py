@@ -37,6 +37,7 @@ def kmeans_has_its_own_methods_and_those_of_estimator(
 def modules_resolve_from_the_package() -> None:
   kmeans_estimator.inputs.array_input_fn()  # type: ignore[call-arg]
   kmeans_estimator.features.parse_features()  # type: ignore[call-arg]
+  kmeans_estimator.hooks.ProgressHook('bar')  # type: ignore[arg-type]
   kmeans_estimator.ops.clustering_ops.KMeans()  # type: ignore[call-arg]
   kmeans_estimator.restore_tf_estimator(1)  # type: ignore[call-arg]
   factorization.KMeansClustering(2, seed=1)  # type: ignore[call-arg]

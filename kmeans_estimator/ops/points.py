@@ -6,8 +6,9 @@ from typing import Any
 
 import tensorflow as tf
 
+from kmeans_estimator._compat import placement
+from kmeans_estimator.ops import checks
 from kmeans_estimator.ops import native
-from kmeans_estimator.ops import placement
 
 _SINGLE_PRECISION = (
     tf.float32, tf.float16, tf.bfloat16, tf.bool, tf.int8, tf.int16, tf.int32,
@@ -95,19 +96,11 @@ def assert_finite(
   columns = _places_of_non_finite(
       tf.reduce_sum(tf.gather_nd(points, rows), axis=0)
   )
-  condition = tf.math.is_finite(total)
-  # Only a host takes text, also where all else is told to be elsewhere.
-  with tf.device('/CPU:0'):
-    return tf.raw_ops.Assert(
-        condition=condition,
-        data=[
-            _NOT_FINITE,
-            rows,
-            'columns:',
-            columns,
-        ],
-        summarize=_MAX_NAMED,
-    )
+  return checks.assert_that(
+      tf.math.is_finite(total),
+      *(_NOT_FINITE, rows, 'columns:', columns),
+      max_named=_MAX_NAMED,
+  )
 
 
 def _places_of_non_finite(vector):

@@ -49,7 +49,12 @@ class MultiWorkerTest(tf.test.TestCase):
         mini_batch_steps_per_iteration=2,
     )
     with self._cluster(
-        kmeans, batches=3, checkpoints=5, max_steps=11, evaluators=1
+        kmeans,
+        batches=3,
+        checkpoints=5,
+        max_steps=11,
+        evaluators=1,
+        summaries=True,
     ) as cluster:
       tasks = (_CHIEF, _WORKER, 'evaluator0')
       cluster.start(*tasks)
@@ -59,6 +64,7 @@ class MultiWorkerTest(tf.test.TestCase):
           os.path.join(cluster.model_dir, 'model.ckpt-0')
       )['clusters']
       end = testing.checkpoint_values(cluster.model_dir)
+      summaries = testing.cluster_summaries(cluster.model_dir)
       losses = [
           float(re.search('Loss for final step: (.*)\\.', cluster.log(name))[1])
           for name in (_CHIEF, _WORKER)
@@ -72,10 +78,19 @@ class MultiWorkerTest(tf.test.TestCase):
     # Its first batch has gone into that.
     state = numpy_model.initial_state(start, 'squared_euclidean', 2)
     chief, worker = (task.batches(share, 2, 3) for share in range(2))
+    # Only the chief has written, of the points of both.
+    self.assertCountEqual(summaries, range(1, 12))
     for step in range(11):
-      state, loss = numpy_model.step(
-          state, np.concatenate([chief[(step + 1) % 3], worker[step % 3]])
+      batch = np.concatenate([chief[(step + 1) % 3], worker[step % 3]])
+      nearest = numpy_model.distances(
+          batch, state.clusters, 'squared_euclidean'
+      ).argmin(axis=1)
+      shares = np.bincount(nearest, minlength=task.CLUSTERS) / len(batch)
+      self.assertAllClose(
+          summaries[step + 1]['clusters/share_of_points'].sum_squares,
+          np.square(shares).sum(),
       )
+      state, loss = numpy_model.step(state, batch)
     testing.assert_state(end, state)
     self.assertAllClose(losses, [loss, loss], 1e-4)
     self.assertEqual(int(evaluated[-1][0]), 11)

@@ -106,6 +106,7 @@ class ParameterServerTest(tf.test.TestCase):
             batches=2,
             checkpoints=1000,
             max_steps=600,
+            summaries=True,
             gates=dict(chief0=[0, 400], worker0=[0]),
         ),
         ps=2,
@@ -125,7 +126,12 @@ class ParameterServerTest(tf.test.TestCase):
       cluster.open_gate('chief0', 400)
       self.assertEqual(cluster.wait_for('chief0'), (0,))
       end = testing.checkpoint_values(cluster.model_dir)
+      summaries = testing.cluster_summaries(cluster.model_dir)
     self.assertEqual(end['global_step'], 601)
+    # The chief tells of its own steps, by the number of all.
+    self.assertEqual(max(summaries), 601)
+    for values in summaries.values():
+      self.assertAllClose(values['clusters/share_of_points'].sum, 1)
     rows = len(task.batches(0, 2, 2)[0])
     self.assertEqual(end['Variable'].sum(), task.CLUSTERS + 601 * rows)
     distances = [

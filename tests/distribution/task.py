@@ -87,6 +87,7 @@ def main(folder: str, name: str, options: dict) -> None:
       bad_columns, bad_values: names of tasks whose input is to be bad.
       timeout: milliseconds that a step may take.
       graceful: whether to use GracefulStopHook.
+      summaries: whether to use ClusterSummaryHook, for each step.
   """
   threading.Thread(target=_end_with_tests, daemon=True).start()
   tf.compat.v1.logging.set_verbosity(tf.compat.v1.logging.INFO)
@@ -137,6 +138,8 @@ def main(folder: str, name: str, options: dict) -> None:
   hooks = [_Gates(path, options.get('gates', {}).get(name, []))]
   if options.get('graceful'):
     hooks.append(hooks_lib.GracefulStopHook())
+  if options.get('summaries'):
+    hooks.append(hooks_lib.ClusterSummaryHook(save_steps=1))
   if options.get('alone'):
     kmeans.train(train_input, max_steps=options['max_steps'], hooks=hooks)
     return

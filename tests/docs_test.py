@@ -40,7 +40,7 @@ _LANGUAGES = {'', 'json', 'python', 'sh', 'text'}
 _FENCE = re.compile(r'^ *```(.*)$', re.MULTILINE)
 _LINK = re.compile(r'\]\(([^)\s]+)\)')
 # What README and docs take from elsewhere.
-_PROGRAMS = {'curl', 'docker', 'export'}
+_PROGRAMS = {'curl', 'docker', 'export', 'tensorboard'}
 _MODULES = {'build', 'pytest', 'tf2onnx.convert', 'twine'}
 
 
@@ -79,7 +79,6 @@ class PythonBlocksTest(parameterized.TestCase):
   @parameterized.named_parameters(
       ('raises', '```python\n1 / 0\n```\n', 'division by zero'),
       ('prints', '```python\nprint(1)\n```\n\n```text\n2\n```\n', 'Expected'),
-      ('no_program', '```text\n2\n```\n', 'no Python block before'),
   )
   def test_wrong_page(self, text, message):
     page = pathlib.Path(testing.temporary_folder(self), 'page.md')
@@ -88,6 +87,11 @@ class PythonBlocksTest(parameterized.TestCase):
         (AssertionError, ZeroDivisionError), message
     ):
       pages.run(page)
+
+  def test_output_that_no_block_prints(self):
+    page = pathlib.Path(testing.temporary_folder(self), 'page.md')
+    page.write_text('```python\nprint(1)\n```\n\nOr\n\n```text\n2\n```\n')
+    pages.run(page)
 
 
 class BlocksTest(parameterized.TestCase):
@@ -241,14 +245,14 @@ class FiguresTest(absltest.TestCase):
   def test_scores_are_drawn(self):
     path = _ROOT / 'docs' / 'figures' / 'training.py'
     training = runpy.run_path(str(path))
-    points = training['pixels']()[:2000]
+    points = training['pixels']()[:5000]
     figure = training['FIGURES']['mini_batches'](points)
     lines = {line.get_label(): line for line in figure.axes[0].get_lines()}
     self.assertIn('full batch', lines)
     for label, line in lines.items():
       passes, scores = line.get_data()
       self.assertEqual(passes[0], 0)
-      self.assertAlmostEqual(passes[-1], 20, delta=0.2, msg=label)
+      self.assertBetween(passes[-1], 19, 20, label)
       self.assertLess(scores[-1], scores[0], label)
 
 

@@ -4,9 +4,9 @@
 
     python -m tests.pages PAGE
 
-The blocks share their names. Where a block of the language `text` comes next,
-it is what the Python block before has to print; `...` stands for any text. What
-the other blocks print is printed.
+The blocks share their names. Where a block of the language `text` follows
+without a word between them, it is what the Python block has to print; `...`
+stands for any text. What the blocks print is printed.
 """
 
 import contextlib
@@ -40,21 +40,21 @@ class _Program:
 
   def __init__(self):
     self._evaluate = PythonEvaluator()
-    self._printed = None
+    self._printed = ''
+    self._end = 0
 
   def run(self, example):
     out = io.StringIO()
     with contextlib.redirect_stdout(out):
       self._evaluate(example)
     self._printed = out.getvalue()
+    self._end = example.region.end
     print(self._printed, end='')
 
   def compare(self, example):
-    want, got, self._printed = example.parsed, self._printed, None
-    if got is None:
-      raise AssertionError(
-          f'{example.path}:{example.line}: no Python block before this output.'
-      )
+    if example.document.text[self._end : example.region.start].strip():
+      return
+    want, got = example.parsed, self._printed
     if not _CHECKER.check_output(want, got, _FLAGS):
       shown = doctest.Example('', want)
       raise AssertionError(

@@ -28,7 +28,6 @@ _INTERNAL = frozenset({
     'kmeans_estimator.features.check_result',
     'kmeans_estimator.features.explained_columns',
     'kmeans_estimator.features.names',
-    'kmeans_estimator.ops.clustering_ops.Inference',
 })
 _SOURCES = ('kmeans_estimator', 'tensorflow')
 

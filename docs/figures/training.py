@@ -142,7 +142,7 @@ def full_batch(points):
 
 
 def mini_batches(points):
-  """Smaller batches learn more from the first pass, and end higher."""
+  """Smaller batches lower the score more in a pass; all of them level off."""
   figure, axes = _axes('passes over the data')
   passes = 20
   start = _same_start(points)

@@ -115,7 +115,7 @@ class KMeans(graph.KMeansGraph):
         batches.
       distance_metric: `SQUARED_EUCLIDEAN_DISTANCE` or `COSINE_DISTANCE`.
       use_mini_batch: whether to use the mini-batch rule.
-      mini_batch_steps_per_iteration: M.
+      mini_batch_steps_per_iteration: M, see above.
       random_seed: seed of the draws; different seeds draw differently. None:
         the graph's seed, or without one fresh draws for every graph.
       kmeans_plus_plus_num_retries: additional candidates for each center, of

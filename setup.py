@@ -28,6 +28,7 @@ def _version():
   return re.search(r"^__version__ = '(.*)'$", source, re.MULTILINE)[1]
 
 
+_DOCS = ['furo', 'myst-parser', 'sphinx>=7', 'sphinx-copybutton']
 _EXAMPLES = ['scikit-learn']
 _BENCHMARKS = ['faiss-cpu', 'matplotlib', 'scikit-learn']
 # TensorFlow's later versions need a version of protobuf for which tf2onnx needs
@@ -125,6 +126,7 @@ setuptools.setup(
     ],
     extras_require={
         'benchmarks': _BENCHMARKS,
+        'docs': _DOCS,
         'examples': _EXAMPLES,
         'lint': ['mypy>=1.13', 'ruff'],
         'progress': ['tqdm'],
@@ -136,6 +138,7 @@ setuptools.setup(
             'pytest',
             'pytest-xdist',
             'pyyaml',
+            'sybil',
             'tf-keras',
             'tqdm',
         ]

@@ -37,8 +37,8 @@ class ParametersTest(tf.test.TestCase, parameterized.TestCase):
       ('initial_clusters', np.zeros([0, 2]), ValueError, r'shape \[0, 2\]'),
       ('initial_clusters', [1.0, 2.0], ValueError, r'shape \[2\]'),
       ('initial_clusters', [[1.0], [1.0, 2.0]], ValueError, 'initial_clusters'),
-      ('initial_clusters', [['a', 'b']], TypeError, 'must be numbers'),
-      ('initial_clusters', None, TypeError, 'must be numbers'),
+      ('initial_clusters', [['a', 'b']], TypeError, 'a matrix of numbers'),
+      ('initial_clusters', None, TypeError, 'a matrix of numbers'),
       ('initial_clusters', 7, ValueError, r'shape \[\]'),
       (
           'initial_clusters',

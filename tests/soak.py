@@ -1,21 +1,20 @@
 # Copyright 2026 The kmeans_estimator Authors.
 # SPDX-License-Identifier: Apache-2.0
-"""Hard use for as long as you like; no part of the default tests.
+"""Endurance tests, which pytest does not run.
 
-`python -m tests.soak --minutes 60` goes through the trials below again and
-again, with other times and seeds in each round, and prints what each round saw.
-It ends with status 1 at the first failure. Linux only.
+`python -m tests.soak --minutes 60` repeats the trials below, with different
+times and seeds in each round, and prints a report of each trial. At the first
+failure it ends with status 1. Linux only.
 
-kill: a training process is killed with SIGKILL again and again, and started
-  again each time. The model is to be the one of a process that nobody killed,
-  to the bit.
-terminate: the same with SIGTERM and a GracefulStopHook. Besides, no finished
-  step is to be lost.
-full_disk: the disk of the model is filled while it trains. Training is to fail,
-  and to go on to the same model, to the bit, once there is space again. Needs
-  `unshare` and leave to mount a tmpfs in a namespace.
-thousand_models: one process trains, scores and drops many models. Files,
-  threads and memory are to stay as they are.
+kill: repeatedly kills a training process with SIGKILL and restarts it. The
+  final model must be bit-identical to that of an uninterrupted process.
+terminate: the same with SIGTERM and a GracefulStopHook. In addition, no
+  finished step may be lost.
+full_disk: fills the disk of the model during training. Training must fail. When
+  there is space again, it must continue to a bit-identical model. Needs
+  `unshare` and the permission to mount a tmpfs in a namespace.
+thousand_models: one process trains, scores and deletes many models. The numbers
+  of open files and threads must not grow, and memory only little.
 """
 
 import argparse
@@ -44,7 +43,7 @@ _STEP = re.compile(r'^step (\d+)$', re.MULTILINE)
 
 
 class _PrintSteps(tf.compat.v1.train.SessionRunHook):
-  """Prints the number of each step, once it is made."""
+  """Prints the number of each step after the step."""
 
   def begin(self):
     self._step = tf.compat.v1.train.get_global_step()
@@ -54,7 +53,7 @@ class _PrintSteps(tf.compat.v1.train.SessionRunHook):
 
 
 def train(model_dir: str, max_steps: int = _STEPS, graceful: bool = False):
-  """Trains up to a step; the model does not depend on interruptions."""
+  """Trains up to a step, with a model that interruptions do not change."""
   points = np.random.RandomState(0).normal(size=[200, 4]).astype(np.float32)
   kmeans = kmeans_estimator.KMeans(
       _K,
@@ -97,12 +96,12 @@ def _start(task: str, *arguments: str, prefix: List[str] = ()):
 
 
 def _interrupted(folder, number, task, rng) -> str:
-  """Interrupts training with a signal until it gets to its end."""
+  """Repeatedly interrupts training with a signal until it completes."""
   interruptions = 0
   while True:
     process = _start(task, folder)
     lines = []
-    # Some are hit before their first step, while centers are being chosen.
+    # Interrupt some processes before their first step, during initialisation.
     if rng.random() < 0.2:
       time.sleep(rng.uniform(0, 6))
     else:
@@ -149,14 +148,15 @@ def full_disk(expected, rng) -> str:
     )
     out = process.communicate(timeout=600)[0]
     assert process.returncode == 0, out[-3000:]
-    # The disk is gone with the process; it left its variables here.
+    # The disk is unmounted when the process ends, so it saved its variables
+    # here.
     with np.load(os.path.join(folder, 'variables.npz')) as variables:
       np.testing.assert_equal(dict(variables), expected)
   return _lines_of(out, 'report')
 
 
 def _fill_disk(folder, first_steps):
-  """Runs in a namespace of its own, where it may mount a disk."""
+  """Runs the trial full_disk, in a new namespace, where it may mount a disk."""
   disk = os.path.join(folder, 'disk')
   os.mkdir(disk)
   subprocess.run(
@@ -222,7 +222,7 @@ def _train_many(number):
       f'peak memory {memory} to {last[2]} MB, from the 100th to the last model'
   )
   assert last[0] <= files and last[1] <= threads, seen
-  # TensorFlow keeps some kB for each graph.
+  # TensorFlow keeps a few kB per graph.
   assert last[2] - memory < 0.2 * int(number), seen
 
 

@@ -49,7 +49,7 @@ class InstallTest(tf.test.TestCase):
     self.assertEndsWith(
         result.err.strip(),
         'ImportError: kmeans_estimator works with TensorFlow 2.13 to 2.21; '
-        'found TensorFlow 2.12.0.',
+        'found TensorFlow 2.12.0. Install a supported version.',
     )
 
 

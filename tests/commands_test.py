@@ -1,6 +1,6 @@
 # Copyright 2026 The kmeans_estimator Authors.
 # SPDX-License-Identifier: Apache-2.0
-"""Tests that documents, noxfile.py and .ci/run name the same commands."""
+"""Tests that the documents, noxfile.py and .ci/run state the same commands."""
 
 import ast
 import pathlib
@@ -16,7 +16,7 @@ def _read(name):
 
 
 def _pythons_of_nox():
-  """Returns the Python of each TensorFlow that nox has a session for."""
+  """Maps each TensorFlow that has a nox session to the session's Python."""
   for node in ast.parse(_read('noxfile.py')).body:
     if isinstance(node, ast.Assign):
       if ast.unparse(node.targets[0]) == '_PYTHON_OF_TENSORFLOW':
@@ -39,7 +39,7 @@ class CommandsTest(absltest.TestCase):
     [command] = re.findall(r'python" (-m sphinx [^|]*) ', _read('.ci/run'))
     self.assertIn(f"= '{command[len('-m sphinx '):]}'\n", _read('noxfile.py'))
 
-  def test_ci_evaluates_no_text(self):
+  def test_ci_uses_no_eval(self):
     self.assertNotRegex(_read('.ci/run'), r'\beval\b')
 
   def test_docs_have_a_row_for_each_session_of_nox(self):

@@ -289,7 +289,7 @@ class DifferencesTest(absltest.TestCase):
           module = (file or [test])[0]
         source = _read(f'tests/{module}.py')
         if test.startswith('test_'):
-          self.assertIn(f'  def {test}(self', source, row)
+          self.assertIn(f'  def {test}(', source, row)
 
 
 class FiguresTest(absltest.TestCase):

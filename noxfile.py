@@ -3,10 +3,12 @@
 """Runs all tests on every supported TensorFlow, and tabulates the outcome.
 
 `nox` runs all sessions, `nox -s "tests(2.16)" table` one version and the table
-of all versions run so far.
+of all versions run so far. `nox -s sdist` runs them from the source
+distribution.
 """
 
 import pathlib
+import shutil
 import xml.etree.ElementTree
 
 import nox
@@ -21,7 +23,8 @@ _PYTHON_OF_TENSORFLOW = {
     '2.20': '3.13',
     '2.21': '3.13',
 }
-_REPORTS = pathlib.Path(__file__).parent / '.nox' / 'reports'
+_ROOT = pathlib.Path(__file__).parent
+_REPORTS = _ROOT / '.nox' / 'reports'
 
 # As in .ci/run.
 _SPHINX = '--fail-on-warning --keep-going --fresh-env docs docs/_build/html'
@@ -95,7 +98,32 @@ def docs(session):
 
 @nox.session
 def lint(session):
-  """Runs ruff and mypy."""
+  """Runs ruff and mypy, and checks the workflows."""
   session.install('.[lint]')
   session.run('ruff', 'check', '.')
   session.run('mypy')
+  workflows = (_ROOT / '.github' / 'workflows').glob('*.yml')
+  session.run(
+      'check-jsonschema',
+      '--builtin-schema=vendor.github-workflows',
+      *map(str, workflows),
+  )
+
+
+@nox.session
+def sdist(session):
+  """Builds the source distribution into dist/, and runs the tests from it."""
+  session.env.update(CUDA_VISIBLE_DEVICES='', TF_CPP_MIN_LOG_LEVEL='2')
+  session.install('build', 'twine')
+  folder = pathlib.Path(session.create_tmp(), 'sdist')
+  shutil.rmtree(folder, ignore_errors=True)
+  session.run('python', '-m', 'build', '--sdist', '--outdir', str(folder))
+  [archive] = folder.glob('*.tar.gz')
+  session.run('python', '-m', 'twine', 'check', '--strict', str(archive))
+  (_ROOT / 'dist').mkdir(exist_ok=True)
+  shutil.copy(archive, _ROOT / 'dist')
+  shutil.unpack_archive(archive, folder)
+  [unpacked] = (path for path in folder.iterdir() if path.is_dir())
+  session.chdir(unpacked)
+  session.install('-e', '.[test]')
+  session.run('python', '-m', 'pytest', *session.posargs)

@@ -29,7 +29,7 @@ def _version():
 
 
 _DOCS = ['furo', 'myst-parser', 'sphinx>=7', 'sphinx-copybutton']
-_EXAMPLES = ['scikit-learn']
+_EXAMPLES = ['matplotlib', 'scikit-learn']
 _BENCHMARKS = ['faiss-cpu', 'matplotlib', 'scikit-learn']
 # TensorFlow's later versions need a version of protobuf for which tf2onnx needs
 # Python 3.10. onnx 1.19.0 needs a newer ml-dtypes than its metadata says.
@@ -100,16 +100,24 @@ setuptools.setup(
     long_description_content_type='text/markdown',
     author='The kmeans_estimator Authors',
     license='Apache-2.0',
+    keywords=['clustering', 'k-means', 'TensorFlow', 'Estimator'],
     classifiers=[
+        'Development Status :: 4 - Beta',
+        'Environment :: GPU :: NVIDIA CUDA',
         'Intended Audience :: Developers',
         'Intended Audience :: Science/Research',
+        'Operating System :: MacOS',
+        'Operating System :: POSIX :: Linux',
+        'Programming Language :: C++',
         'Programming Language :: Python :: 3',
+        'Programming Language :: Python :: 3 :: Only',
         'Programming Language :: Python :: 3.9',
         'Programming Language :: Python :: 3.10',
         'Programming Language :: Python :: 3.11',
         'Programming Language :: Python :: 3.12',
         'Programming Language :: Python :: 3.13',
         'Topic :: Scientific/Engineering :: Artificial Intelligence',
+        'Typing :: Typed',
     ],
     packages=setuptools.find_packages(
         include=['kmeans_estimator', 'kmeans_estimator.*']
@@ -128,7 +136,7 @@ setuptools.setup(
         'benchmarks': _BENCHMARKS,
         'docs': _DOCS,
         'examples': _EXAMPLES,
-        'lint': ['mypy>=1.13', 'ruff'],
+        'lint': ['check-jsonschema', 'mypy>=1.13', 'pre-commit', 'ruff'],
         'progress': ['tqdm'],
         'serving': _SERVING,
         'test': [

@@ -1,21 +1,32 @@
 # Copyright 2026 The kmeans_estimator Authors.
 # SPDX-License-Identifier: Apache-2.0
-"""Runs an old script unchanged.
+"""Runs an old TensorFlow program unchanged.
 
 usage: python -m kmeans_estimator [--tf1 | --tf2] SCRIPT [ARGS...]
+       python -m kmeans_estimator --help | --version
 
-As `python SCRIPT [ARGS...]` does, but when TensorFlow or this package is first
-imported,
+SCRIPT runs as `python SCRIPT [ARGS...]` would run it. When it first imports
+TensorFlow or this package,
 
-* `kmeans_estimator.restore_tf_estimator` puts Estimator and its KMeans back;
-* `tensorflow.contrib.factorization` is `kmeans_estimator.factorization`;
-* a script that names something of `tensorflow` that only TensorFlow 1 had
-  (`tf.train.limit_epochs`, `tf.contrib`), or imports a module beside it that
-  does, gets TensorFlow 1: its behaviour is switched on, and `import tensorflow`
-  means `tensorflow.compat.v1` in the script and the modules beside it.
+* tf.estimator and tf.compat.v1.estimator are put back, with this package's
+  KMeans (kmeans_estimator.restore_tf_estimator does so);
+* tensorflow.contrib.factorization becomes importable: it is
+  kmeans_estimator.factorization;
+* a script that uses a name that only TensorFlow 1 had (tf.train.limit_epochs,
+  tf.Session, tf.contrib), or imports a module beside it that does, gets
+  TensorFlow 1: its behaviour is switched on, and `import tensorflow` means
+  tensorflow.compat.v1 in the script and the modules beside it. Names under a
+  test of TensorFlow's version do not count.
 
-Names under a test of TensorFlow's version do not count. `--tf1` and `--tf2` say
-by hand which TensorFlow the script gets.
+options:
+  --tf1       give the script TensorFlow 1, whatever names it uses
+  --tf2       give the script TensorFlow 2, whatever names it uses
+  -h, --help  show this help
+  --version   show the versions of this package, TensorFlow and Python, and
+              which ops CPUs run, and why
+
+example:
+  python -m kmeans_estimator --tf1 train.py --steps=100
 """
 
 import builtins
@@ -28,9 +39,9 @@ from typing import List, Optional
 
 from kmeans_estimator import _script_names
 
-_USAGE = (
-    'usage: python -m kmeans_estimator [--tf1 | --tf2] SCRIPT [ARGS...]'
-)
+_USAGE = """\
+usage: python -m kmeans_estimator [--tf1 | --tf2] SCRIPT [ARGS...]
+       python -m kmeans_estimator --help | --version"""
 _VERSIONS = {'--tf1': 1, '--tf2': 2}
 _CONTRIB = ('tensorflow.contrib', 'tensorflow.contrib.factorization')
 _NO_ATTRIBUTE = re.compile(
@@ -49,9 +60,11 @@ def main():
   if sys.argv and sys.argv[0] in _VERSIONS:
     version = _VERSIONS[sys.argv.pop(0)]
   if not sys.argv:
-    print(_USAGE, file=sys.stderr)
-    sys.exit(2)
-  if sys.argv[0] == '--version':
+    _refuse('SCRIPT is missing.')
+  if version is None and sys.argv[0] in ('-h', '--help'):
+    print(__doc__, end='')
+    return
+  if version is None and sys.argv[0] == '--version':
     # Must be set before TensorFlow is imported, or TensorFlow's log lines mix
     # with the output.
     os.environ.setdefault('TF_CPP_MIN_LOG_LEVEL', '2')
@@ -59,6 +72,11 @@ def main():
 
     print(_about.versions())
     return
+  if sys.argv[0].startswith('-'):
+    _refuse(
+        f'{sys.argv[0]} is no option, or not at this place. Options of the '
+        'program come after SCRIPT.'
+    )
   path = sys.argv[0]
   try:
     with open(path, 'rb') as f:
@@ -71,6 +89,12 @@ def main():
     )
     sys.exit(2)
   _run(source, path, version)
+
+
+def _refuse(reason):
+  print(_USAGE, file=sys.stderr)
+  print(f'python -m kmeans_estimator: {reason}', file=sys.stderr)
+  sys.exit(2)
 
 
 def _run(source, path, version):

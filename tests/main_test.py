@@ -3,6 +3,7 @@
 """Tests of `python -m kmeans_estimator`."""
 
 import os
+import platform
 import signal
 import textwrap
 
@@ -10,6 +11,7 @@ from absl.testing import parameterized
 import pytest
 import tensorflow as tf
 
+import kmeans_estimator
 from kmeans_estimator import __main__ as main_lib
 from tests import running
 from tests import testing
@@ -97,13 +99,49 @@ class LikePythonTest(tf.test.TestCase, parameterized.TestCase):
     self.assertEqual(expected.status, 2)
     self.assertEqual(running.run('-m', 'kmeans_estimator', path), expected)
 
-  def test_without_a_script_prints_the_usage(self):
-    result = running.run('-m', 'kmeans_estimator')
-    self.assertEqual(result.status, 2)
+  @parameterized.parameters(
+      ([], 'SCRIPT is missing.'),
+      (['--tf1'], 'SCRIPT is missing.'),
+      (['--no-such-option', 'a.py'], '--no-such-option is no option'),
+      (['--tf1', '--tf2', 'a.py'], '--tf2 is no option, or not at this place'),
+      (['--tf2', '--version'], '--version is no option, or not at this place'),
+      (['-c', 'print(1)'], '-c is no option'),
+  )
+  def test_wrong_command_prints_usage_and_reason(self, arguments, reason):
+    result = running.run('-m', 'kmeans_estimator', *arguments)
+    self.assertEqual((result.status, result.out), (2, ''))
+    usage, other, message = result.err.splitlines()
     self.assertEqual(
-        result.err,
-        'usage: python -m kmeans_estimator [--tf1 | --tf2] SCRIPT [ARGS...]\n',
+        usage,
+        'usage: python -m kmeans_estimator [--tf1 | --tf2] SCRIPT [ARGS...]',
     )
+    self.assertEqual(
+        other, '       python -m kmeans_estimator --help | --version'
+    )
+    self.assertStartsWith(message, f'python -m kmeans_estimator: {reason}')
+
+  @parameterized.parameters('-h', '--help')
+  def test_help_comes_without_tensorflow(self, option):
+    # Importing TensorFlow takes seconds, and help must not.
+    without_tensorflow = self._write('sitecustomize.py', """
+        import sys
+        sys.modules['tensorflow'] = None
+    """)
+    result = running.run(
+        '-m',
+        'kmeans_estimator',
+        option,
+        PYTHONPATH=os.pathsep.join(
+            [os.path.dirname(without_tensorflow), running.ROOT]
+        ),
+    )
+    self.assertEqual((result.status, result.err), (0, ''))
+    self.assertStartsWith(result.out, 'Runs an old TensorFlow program')
+    self.assertIn(main_lib._USAGE, result.out)
+    for name in (*main_lib._VERSIONS, '-h, --help', '--version'):
+      self.assertRegex(result.out, f'(?m)^  {name} +[a-z]')
+    for line in result.out.splitlines():
+      self.assertLessEqual(len(line), 80)
 
   def test_keyboard_interrupt_ends_the_process_by_sigint(self):
     path = self._write('script.py', 'raise KeyboardInterrupt')
@@ -296,6 +334,21 @@ class WithTensorFlowTest(tf.test.TestCase, parameterized.TestCase):
     )
     self.assertIn("cannot import name 'layers'", result.err)
     self.assertNotIn('kmeans_estimator', result.err[start:])
+
+
+@pytest.mark.slow
+class VersionTest(tf.test.TestCase):
+
+  def test_version(self):
+    result = running.run('-m', 'kmeans_estimator', '--version')
+    self.assertEqual(result.status, 0, result.err)
+    package, tensorflow, python, ops = result.out.splitlines()
+    self.assertEqual(
+        package, f'kmeans_estimator {kmeans_estimator.__version__}'
+    )
+    self.assertEqual(tensorflow, f'TensorFlow {tf.__version__}')
+    self.assertEqual(python, f'Python {platform.python_version()}')
+    self.assertRegex(ops, r'^ops on CPUs: (native, [\w-]+|portable: .+)$')
 
 
 class HasTest(parameterized.TestCase):

@@ -57,6 +57,30 @@ def _has_compiler():
   return True
 
 
+def _sources():
+  """What the repository holds; in a source distribution, all that it holds."""
+  if (_ROOT / '.git').exists():
+    listed = subprocess.run(
+        ['git', 'ls-files'],
+        cwd=_ROOT,
+        stdout=subprocess.PIPE,
+        text=True,
+        check=True,
+    )
+    names = listed.stdout.splitlines()
+    return [name for name in names if (_ROOT / name).exists()]
+  return [
+      str(path.relative_to(_ROOT))
+      for path in _ROOT.rglob('*')
+      if path.is_file()
+      and path.suffix not in ('.pyc', '.so')
+      and not any(
+          part.endswith(('_cache', '.egg-info', '.hypothesis'))
+          for part in path.parts
+      )
+  ]
+
+
 class PackagingTest(absltest.TestCase):
 
   def setUp(self):
@@ -157,16 +181,27 @@ class PackagingTest(absltest.TestCase):
     self.assertIn('false -dumpmachine', output)
     self.assertFalse(library.exists())
 
-  def test_source_distribution_contains_the_native_sources(self):
-    self._run('setup.py', 'sdist', '--formats', 'zip')
-    archive, = self.checkout.glob('dist/*.zip')
+  def test_tests_run_from_the_source_distribution(self):
+    sources = _sources()
+    for path in sources:
+      (self.checkout / path).parent.mkdir(parents=True, exist_ok=True)
+      shutil.copy(_ROOT / path, self.checkout / path)
+    self._run('setup.py', '--quiet', 'sdist', '--formats', 'gztar')
+    archive, = self.checkout.glob('dist/*.tar.gz')
     folder = pathlib.Path(testing.temporary_folder(self))
     shutil.unpack_archive(archive, folder)
-    unpacked, = folder.iterdir()
-    for path in [build_native.__file__, *build_native.SOURCES.iterdir()]:
-      path = pathlib.Path(path).relative_to(_ROOT)
-      if path.suffix in ('.cc', '.h', '.py'):
-        self.assertTrue((unpacked / path).exists(), path)
+    self.checkout, = folder.iterdir()
+    self.assertEmpty(
+        [path for path in sources if not (self.checkout / path).exists()]
+    )
+    # Imports every file of tests, and runs some of them.
+    output = self._run(
+        *('-m', 'pytest', '-q', '-n', '0', '-p', 'no:cacheprovider'),
+        *('-k', 'CommandsTest or ImportsTest or CheckReleaseTest'),
+        CUDA_VISIBLE_DEVICES='',
+        PYTHONPATH='',
+    )
+    self.assertRegex(output, r'\d\d passed, \d{3,} deselected')
 
 
 class BuildTest(absltest.TestCase):

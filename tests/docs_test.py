@@ -23,6 +23,7 @@ import pytest
 
 from benchmarks import cases
 import kmeans_estimator
+from kmeans_estimator import __main__
 from kmeans_estimator import estimator
 from kmeans_estimator import hooks
 from kmeans_estimator import inputs
@@ -172,6 +173,10 @@ class BlocksTest(parameterized.TestCase):
 
 
 class CommandsTest(parameterized.TestCase):
+
+  def test_usage_is_that_of_the_command(self):
+    [usage] = pages.blocks(_ROOT / 'docs' / 'api' / 'command_line.md', 'text')
+    self.assertIn(f'\n{usage}\n', __main__.__doc__)
 
   @parameterized.named_parameters(_with('sh'))
   def test_commands(self, path):

@@ -42,7 +42,9 @@ autodoc_typehints = 'signature'
 napoleon_numpy_docstring = False
 napoleon_use_rtype = False
 # One parameter a line where a signature is longer than this.
-python_maximum_signature_line_length = 88
+python_maximum_signature_line_length = 100
+# The page's contents name methods without their class.
+toc_object_entries_show_parents = 'hide'
 
 html_theme = 'furo'
 html_title = f'kmeans_estimator {release}'

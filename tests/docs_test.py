@@ -2,12 +2,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """Tests of what README and docs say: code, commands, links, names of tests.
 
-Code in Python is run. Commands are not: they install packages, start servers or
-take minutes. For these the tests check that bash can parse them and that what
-they name exists: files, options, extras, sessions of nox, benchmark cases.
+Python code runs, also that of the docstrings in the API reference. Commands do
+not: they install packages, start servers or take minutes. For these the tests
+check that bash can parse them and that what they name exists: files, options,
+extras, sessions of nox, benchmark cases.
 """
 
 import ast
+import inspect
 import json
 import pathlib
 import re
@@ -20,6 +22,12 @@ from absl.testing import parameterized
 import pytest
 
 from benchmarks import cases
+import kmeans_estimator
+from kmeans_estimator import __main__
+from kmeans_estimator import estimator
+from kmeans_estimator import hooks
+from kmeans_estimator import inputs
+from kmeans_estimator.ops import clustering_ops
 from tests import pages
 from tests import running
 from tests import testing
@@ -94,6 +102,58 @@ class PythonBlocksTest(parameterized.TestCase):
     pages.run(page)
 
 
+# What examples in docstrings take for granted.
+_PREAMBLE = """```python
+import numpy as np
+import tensorflow as tf
+import kmeans_estimator
+from kmeans_estimator import KMeans
+from kmeans_estimator import estimator
+from kmeans_estimator import hooks
+from kmeans_estimator.inputs import array_input_fn
+from kmeans_estimator.ops import clustering_ops
+
+points = np.random.uniform(0, 1000, [100, 2]).astype(np.float32)
+input_fn = array_input_fn(points, batch_size=20, num_epochs=1)
+eval_spec = estimator.EvalSpec(input_fn, start_delay_secs=0, throttle_secs=0)
+kmeans = KMeans(5)
+```
+"""
+_IN_A_GRAPH = """```python
+tf.compat.v1.disable_eager_execution()
+points = tf.constant(points)
+```
+"""
+
+
+class DocstringsTest(absltest.TestCase):
+
+  @pytest.mark.slow
+  def test_examples_run(self):
+    page = pathlib.Path(testing.temporary_folder(self), 'page.md')
+    # All but that of KMeans.tpu_model_fn, which needs a TPU.
+    documented = [
+        estimator,
+        hooks.GracefulStopHook,
+        hooks.ClusterSummaryHook,
+        hooks.ProgressHook,
+        inputs.array_input_fn,
+        kmeans_estimator.KMeans,
+        clustering_ops.KMeans,
+    ]
+    texts = [inspect.getdoc(each) for each in documented]
+    for text in texts:
+      self.assertIn('```python', text)
+    *texts, of_graph_level = texts
+    page.write_text(
+        '\n\n'.join([_PREAMBLE, *texts, _IN_A_GRAPH, of_graph_level]), 'utf-8'
+    )
+    result = running.run_forked(
+        '-m', 'tests.pages', str(page), cwd=str(page.parent)
+    )
+    self.assertEqual(result.status, 0, result.out + result.err)
+
+
 class BlocksTest(parameterized.TestCase):
 
   @parameterized.named_parameters(_PAGES.items())
@@ -113,6 +173,10 @@ class BlocksTest(parameterized.TestCase):
 
 
 class CommandsTest(parameterized.TestCase):
+
+  def test_usage_is_that_of_the_command(self):
+    [usage] = pages.blocks(_ROOT / 'docs' / 'api' / 'command_line.md', 'text')
+    self.assertIn(f'\n{usage}\n', __main__.__doc__)
 
   @parameterized.named_parameters(_with('sh'))
   def test_commands(self, path):
@@ -230,7 +294,7 @@ class DifferencesTest(absltest.TestCase):
           module = (file or [test])[0]
         source = _read(f'tests/{module}.py')
         if test.startswith('test_'):
-          self.assertIn(f'  def {test}(self', source, row)
+          self.assertIn(f'  def {test}(', source, row)
 
 
 class FiguresTest(absltest.TestCase):

@@ -1,0 +1,97 @@
+# Copyright 2026 The kmeans_estimator Authors.
+# SPDX-License-Identifier: Apache-2.0
+"""Trains with several numbers of clusters, and shows which of them fits.
+
+The score falls with every further cluster, so the lowest score says nothing.
+Look for two things. The score falls steeply up to the right k and slowly beyond
+it: a bend. The silhouette, which compares the distance to a point's own cluster
+with the distance to the next one, is largest at the right k. For each k the
+best of several starts counts: a bad start looks like a wrong k.
+
+    python examples/gallery/choosing_k.py --output picture.png
+"""
+
+import argparse
+
+from matplotlib import figure as figure_lib
+import numpy as np
+from sklearn import datasets
+from sklearn import metrics
+
+import kmeans_estimator
+
+NUMBERS = range(2, 9)
+SEEDS = range(3)
+PLACES = [(0, 0), (6, 1), (2, 6), (8, 7), (-4, 7)]
+
+
+def train(points: np.ndarray, num_clusters: int, seed: int):
+  """Clusters all points; returns the score and the cluster of each point."""
+  every_point = kmeans_estimator.inputs.array_input_fn(points)
+  kmeans = kmeans_estimator.KMeans(
+      num_clusters,
+      initial_clusters='kmeans_plus_plus',
+      use_mini_batch=False,
+      relative_tolerance=1e-6,
+      seed=seed,
+  )
+  kmeans.train(every_point, steps=100)
+  clusters = kmeans.predict_cluster_index(every_point)
+  return kmeans.score(every_point), np.fromiter(clusters, np.int64)
+
+
+def main() -> None:
+  parser = argparse.ArgumentParser(
+      description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+  )
+  parser.add_argument(
+      '--output', default='choosing_k.png', metavar='PATH.png',
+      help='where to write the picture (%(default)s)',
+  )  # pyformat: disable
+  output = parser.parse_args().output
+
+  points, _ = datasets.make_blobs(
+      1000, centers=PLACES, cluster_std=1.2, random_state=0
+  )
+  points = points.astype(np.float32)
+
+  scores, silhouettes, clusters = [], [], {}
+  for k in NUMBERS:
+    trained = [train(points, k, seed) for seed in SEEDS]
+    scores.append([score for score, _ in trained])
+    _, clusters[k] = min(trained, key=lambda pair: pair[0])
+    silhouettes.append(metrics.silhouette_score(points, clusters[k]))
+    print(
+        f'k = {k}: score {min(scores[-1]):.0f} to {max(scores[-1]):.0f}, '
+        f'silhouette {silhouettes[-1]:.2f}'
+    )
+  best = NUMBERS[int(np.argmax(silhouettes))]
+  print('best k:', best)
+
+  draw(points, scores, silhouettes, best, clusters[best]).savefig(output)
+  print('wrote', output)
+
+
+def draw(points, scores, silhouettes, best, clusters) -> figure_lib.Figure:
+  """Score and silhouette over k, and the points by their best clusters."""
+  figure = figure_lib.Figure(figsize=(10, 3.4), dpi=100, layout='constrained')
+  left, middle, right = figure.subplots(1, 3)
+  left.plot(NUMBERS, np.min(scores, axis=1), color='tab:blue')
+  left.plot(
+      np.repeat(NUMBERS, len(SEEDS)), np.ravel(scores), 'o', color='tab:blue',
+      markersize=4, alpha=0.6, label='a start',
+  )  # pyformat: disable
+  left.set(title='score', xlabel='k', ylim=(0, None))
+  left.legend()
+  middle.plot(NUMBERS, silhouettes, 'o-', color='tab:green', markersize=4)
+  middle.set(title='silhouette', xlabel='k')
+  for axes in (left, middle):
+    axes.set_xticks(NUMBERS)
+    axes.axvline(best, color='0.7', linestyle='--', zorder=0)
+  right.scatter(*points.T, c=clusters, cmap='tab10', s=3, vmin=0, vmax=9)
+  right.set(title=f'clusters for k = {best}', xticks=[], yticks=[])
+  return figure
+
+
+if __name__ == '__main__':
+  main()

@@ -12,7 +12,7 @@ from kmeans_estimator import _model_description
 from kmeans_estimator import features as features_lib
 from kmeans_estimator import saver as saver_lib
 from kmeans_estimator._compat.api import v1 as estimator_lib
-from kmeans_estimator.ops import clustering_ops
+from kmeans_estimator.ops import graph as graph_lib
 from kmeans_estimator.ops import parameters as parameters_lib
 from kmeans_estimator.ops import replicas
 from kmeans_estimator.ops import state as state_lib
@@ -89,17 +89,9 @@ class ModelFn:
     )
 
   def _graph(self, features):
-    p = self._parameters
-    return clustering_ops.KMeans(
+    return graph_lib.KMeansGraph(
         features_lib.parse_features(features, self._feature_columns),
-        p.num_clusters,
-        initial_clusters=p.initial_clusters,
-        distance_metric=p.distance_metric,
-        use_mini_batch=p.use_mini_batch,
-        mini_batch_steps_per_iteration=p.mini_batch_steps_per_iteration,
-        random_seed=p.seed,
-        kmeans_plus_plus_num_retries=p.kmeans_plus_plus_num_retries,
-        kmc2_chain_length=p.kmc2_chain_length,
+        self._parameters,
     )
 
   def _training_spec(self, graph, description, config):

@@ -10,6 +10,7 @@ import tensorflow as tf
 import kmeans_estimator
 from kmeans_estimator import _hooks
 from kmeans_estimator import estimator as estimator_lib
+from kmeans_estimator.ops import parameters as parameters_lib
 from kmeans_estimator.ops import replicas
 from tests import testing
 
@@ -129,6 +130,15 @@ class ModelFnTest(tf.test.TestCase, parameterized.TestCase):
     self.assertEmpty(
         (_KERNELS_OF_CPU_ONLY - {'NearestNeighbors'}) & set(types)
     )
+
+  @parameterized.parameters('train', 'eval', 'infer')
+  def test_only_the_constructor_validates_parameters(self, mode):
+    kmeans = kmeans_estimator.KMeans(3)
+    with tf.Graph().as_default(), mock.patch.object(
+        parameters_lib.Parameters, '__post_init__', side_effect=AssertionError
+    ):
+      tf.compat.v1.train.create_global_step()
+      kmeans.model_fn(tf.zeros([5, 2]), None, mode, kmeans.config)
 
   def test_feature_columns_make_the_matrix(self):
     column = tf.feature_column.numeric_column('x', shape=[2])

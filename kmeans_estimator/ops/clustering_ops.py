@@ -1,26 +1,22 @@
 # Copyright 2026 The kmeans_estimator Authors.
 # SPDX-License-Identifier: Apache-2.0
-"""K-means as a graph: the pieces of this package wired together.
+"""K-means at graph level, under the documented names.
 
 The functions here draw and search exactly as the kernels behind TensorFlow's
 ops of the same names; they consist of ops that every device has.
 """
 
-import functools
-from typing import Any, Callable, List, NamedTuple, Optional, Tuple, Union
+from typing import Any, Callable, List, Optional, Tuple, Union
 
 import numpy as np
 import tensorflow as tf
 
-from kmeans_estimator.ops import allocation as allocation_lib
 from kmeans_estimator.ops import distances
+from kmeans_estimator.ops import graph
 from kmeans_estimator.ops import parameters as parameters_lib
 from kmeans_estimator.ops import points as points_lib
-from kmeans_estimator.ops import relocation
-from kmeans_estimator.ops import replicas
 from kmeans_estimator.ops import seeding
 from kmeans_estimator.ops import state as state_lib
-from kmeans_estimator.ops import updates
 
 SQUARED_EUCLIDEAN_DISTANCE = distances.SQUARED_EUCLIDEAN_DISTANCE
 COSINE_DISTANCE = distances.COSINE_DISTANCE
@@ -33,10 +29,6 @@ kmeans_plus_plus_initialization = seeding.kmeans_plus_plus_initialization
 kmc2_chain_initialization = seeding.kmc2_chain_initialization
 
 InitialClusters = Union[str, np.ndarray, tf.Tensor, list, Callable[..., Any]]
-
-
-def _losses(allocations):
-  return [tf.reduce_sum(item.distance) for item in allocations]
 
 
 def nearest_neighbors(
@@ -64,24 +56,7 @@ def nearest_neighbors(
   return tf.cast(indices, tf.int64), -nearest
 
 
-class Inference(NamedTuple):
-  """What a graph says of its points, a list item for each shard of the input.
-
-  Attributes:
-    all_distances: `[n, k]`, the distance of each point to each center.
-    cluster_index: int64 `[n]`, the nearest center.
-    distance: `[n]`, the distance to it.
-    loss: scalar, the sum of all `distance`, over all replicas if there are
-      several. Evaluating it fails on NaN or Inf.
-  """
-
-  all_distances: List[tf.Tensor]
-  cluster_index: List[tf.Tensor]
-  distance: List[tf.Tensor]
-  loss: tf.Tensor
-
-
-class KMeans:
+class KMeans(graph.KMeansGraph):
   """Builds the graph of k-means clustering.
 
   Full batch (`use_mini_batch=False`): each step is one of Lloyd's iterations
@@ -151,27 +126,19 @@ class KMeans:
       TypeError: an argument has a wrong type.
       ValueError: an argument has a value that is not allowed.
     """
-    self._parameters = parameters_lib.Parameters(
-        num_clusters=num_clusters,
-        initial_clusters=initial_clusters,
-        distance_metric=distance_metric,
-        seed=random_seed,
-        use_mini_batch=use_mini_batch,
-        mini_batch_steps_per_iteration=mini_batch_steps_per_iteration,
-        kmeans_plus_plus_num_retries=kmeans_plus_plus_num_retries,
-        kmc2_chain_length=kmc2_chain_length,
+    super().__init__(
+        inputs,
+        parameters_lib.Parameters(
+            num_clusters=num_clusters,
+            initial_clusters=initial_clusters,
+            distance_metric=distance_metric,
+            seed=random_seed,
+            use_mini_batch=use_mini_batch,
+            mini_batch_steps_per_iteration=mini_batch_steps_per_iteration,
+            kmeans_plus_plus_num_retries=kmeans_plus_plus_num_retries,
+            kmc2_chain_length=kmc2_chain_length,
+        ),
     )
-    shards = inputs if isinstance(inputs, (list, tuple)) else [inputs]
-    self._inputs = [points_lib.as_points(shard, 'inputs') for shard in shards]
-    self._dimensions = self._inputs[0].shape.as_list()[1]
-    self._dtype = self._inputs[0].dtype
-
-  @functools.cached_property
-  def _points(self) -> List[tf.Tensor]:
-    """The shards as pairwise distances and initial centers need them."""
-    if self._parameters.distance_metric == COSINE_DISTANCE:
-      return [distances.l2_normalize(shard) for shard in self._inputs]
-    return self._inputs
 
   def training_graph(
       self,
@@ -215,241 +182,3 @@ class KMeans:
         init_op,
         training_op,
     )
-
-  def training(
-      self,
-      read_centers: Callable[..., tf.Tensor] = state_lib.read_centers,
-  ) -> Tuple[state_lib.State, Inference, tf.Operation, tf.Operation]:
-    """Builds what `training_graph` does, and returns variables and loss too.
-
-    Args:
-      read_centers: `state.read_centers`, or `state.read_chosen_centers`, which
-        says what is wrong while centers are missing.
-
-    Returns:
-      The variables, the batch's `Inference`, `init_op` and `training_op`.
-    """
-    parameters = self._parameters
-    state = state_lib.training_state(
-        parameters.num_clusters,
-        self._dimensions,
-        self._dtype,
-        parameters.steps_per_iteration,
-    )
-    init_op = self._init_op(state)
-    if state.update_in_steps is None:
-      inference, training_op = self._step(state, read_centers)
-      return state, inference, init_op, training_op
-
-    has_rows = self._has_rows()
-
-    def finish_iteration_if_due():
-      return updates.finish_iteration_if_due(
-          state,
-          parameters.mini_batch_steps_per_iteration,
-          parameters.centers_are_normalized,
-          has_rows,
-      )
-
-    # A checkpoint of the first implementation may hold an iteration that has
-    # run its steps but has not been finished.
-    with tf.control_dependencies([finish_iteration_if_due()]):
-      inference, moved = self._step(state, read_centers)
-    with tf.control_dependencies([moved]):
-      counted = state.update_in_steps.assign_sub(
-          1 if has_rows is None else tf.cast(has_rows, tf.int64),
-          read_value=False,
-      )
-    with tf.control_dependencies([counted]):
-      return state, inference, init_op, finish_iteration_if_due()
-
-  def _has_rows(self):
-    """Whether the batch of all replicas has rows; None if that is known."""
-    if all(shard.shape[0] for shard in self._inputs):
-      return None
-    num_rows = tf.add_n([tf.shape(shard)[0] for shard in self._inputs])
-    [num_rows] = replicas.sum_over_replicas([num_rows])
-    return num_rows > 0
-
-  def evaluation(self) -> Tuple[state_lib.State, Inference]:
-    """Builds the graph that evaluates.
-
-    Returns:
-      The variables to be restored, and the batch's `Inference`.
-    """
-    state, centers = self._restored_centers()
-    centers = self._of_same_columns(centers)
-    allocations = [
-        allocation_lib.nearest(shard, centers, self._parameters.distance_metric)
-        for shard in self._inputs
-    ]
-    losses = _losses(allocations)
-    [loss] = replicas.sum_over_replicas([tf.add_n(losses)])
-    return state, self._inference(centers, allocations, losses, loss)
-
-  def prediction(
-      self,
-  ) -> Tuple[state_lib.State, List[tf.Tensor], List[tf.Tensor]]:
-    """Builds the graph that predicts; a row of NaN spoils no other row.
-
-    Returns:
-      The variables to be restored, and `all_distances` and `cluster_index` as
-      in `Inference`.
-    """
-    state, centers = self._restored_centers()
-    scores = [
-        distances.scores(shard, centers, self._parameters.distance_metric)
-        for shard in self._points
-    ]
-    return (
-        state,
-        [shard.distances() for shard in scores],
-        [shard.nearest() for shard in scores],
-    )
-
-  def _restored_centers(self):
-    state = state_lib.inference_state(
-        self._parameters.num_clusters, self._dimensions, self._dtype
-    )
-    centers = state_lib.read_centers(
-        state.clusters, self._parameters.num_clusters
-    )
-    return state, self._direction(centers)
-
-  def _of_same_columns(self, centers):
-    """Centers, once the batch is known to have as many columns."""
-    if self._dimensions is not None or replicas.are_on_tpu():
-      return centers
-    checks = [replicas.check_columns(shard, centers) for shard in self._inputs]
-    with tf.control_dependencies(checks):
-      return tf.identity(centers)
-
-  def _direction(self, centers):
-    """Centers as distances are measured to them."""
-    if (
-        self._parameters.distance_metric == COSINE_DISTANCE
-        and not self._parameters.centers_are_normalized
-    ):
-      return distances.l2_normalize(centers)
-    return centers
-
-  def _all_distances(self, centers):
-    return [
-        distances.pairwise(shard, centers, self._parameters.distance_metric)
-        for shard in self._points
-    ]
-
-  def _inference(self, centers, allocations, losses, loss):
-    def checks():
-      return [
-          points_lib.assert_finite(shard, item.distance, shard_loss)
-          for shard, item, shard_loss in zip(self._inputs, allocations, losses)
-      ]
-
-    return Inference(
-        all_distances=self._all_distances(centers),
-        cluster_index=[item.index for item in allocations],
-        distance=[item.distance for item in allocations],
-        loss=replicas.checked(loss, checks),
-    )
-
-  def _step(self, state, read_centers):
-    """One step, but for the bookkeeping of iterations of several steps."""
-    parameters = self._parameters
-    stored = self._of_same_columns(
-        read_centers(state.clusters, parameters.num_clusters)
-    )
-    centers = self._direction(stored)
-    allocations, sums = allocation_lib.allocate(
-        self._inputs, centers, parameters.distance_metric
-    )
-    losses = _losses(allocations)
-    values, totals, loss = replicas.sum_over_replicas(
-        [sums.values, sums.totals, tf.add_n(losses)]
-    )
-    sums = sums._replace(values=values, totals=totals)
-    inference = self._inference(centers, allocations, losses, loss)
-
-    def move():
-      after = [inference.loss]
-      if state.counts is None:
-        # Replicas exchange points only once the batches of all are checked: a
-        # replica that fails would hide its error from one that waits for it.
-        with tf.control_dependencies(after):
-          relocated = relocation.relocate(
-              [
-                  relocation.Shard(*shard)
-                  for shard in zip(self._inputs, allocations)
-              ],
-              centers,
-              sums,
-              parameters.distance_metric,
-          )
-        return updates.apply_full_batch(
-            state, stored, relocated, parameters.centers_are_normalized, after
-        )
-      moving = stored
-      if state.clusters_updated is not None:
-        moving = read_centers(state.clusters_updated, parameters.num_clusters)
-      return updates.apply_mini_batch(state, moving, sums, after)
-
-    if replicas.are_on_tpu():
-      # As nothing fails there, a batch with NaN or Inf has no effect.
-      moved = tf.cond(tf.math.is_finite(loss), move, tf.no_op)
-    else:
-      moved = move()
-    return inference, moved
-
-  def _init_op(self, state):
-    """Chooses centers from a batch; on a TPU that cannot be done."""
-    if replicas.are_on_tpu():
-      return None
-    own_choice = not isinstance(self._parameters.initial_clusters, str)
-    return replicas.once_for_all(
-        lambda inputs: self._add_centers(state, inputs, own_choice),
-        self._inputs if own_choice else self._points,
-    )
-
-  def _add_centers(self, state, inputs, own_choice):
-    """Adds the centers that this batch gives to those chosen before."""
-    parameters = self._parameters
-    # Not from the batch where it is known: given centers are not to use up one.
-    columns = self._dimensions or tf.shape(inputs[0])[1]
-
-    def rows(variable):
-      # A checkpoint of the first implementation holds a vector without
-      # elements where no center has been chosen. Were that not hidden from it,
-      # TensorFlow's graph optimizer would find the reshape to change nothing.
-      value = tf.compat.v1.placeholder_with_default(
-          variable.read_value(), shape=None
-      )
-      width = columns
-      if self._dimensions is None:
-        # Their own, so that a batch of another width is seen to be one.
-        width = tf.where(tf.size(value) > 0, tf.shape(value)[-1], columns)
-      return tf.reshape(value, [-1, width])
-
-    chosen = rows(state.clusters)
-    chosen.set_shape([None, self._dimensions])
-    new = seeding.choose(
-        parameters.initial_clusters,
-        inputs,
-        chosen,
-        parameters.num_clusters,
-        seed=parameters.seed,
-        num_retries=parameters.kmeans_plus_plus_num_retries,
-        chain_length=parameters.kmc2_chain_length,
-    )
-    if own_choice and parameters.distance_metric == COSINE_DISTANCE:
-      new = distances.l2_normalize(new)
-    all_chosen = tf.concat([chosen, new], axis=0)
-    writes = [state_lib.grow(state.clusters, all_chosen)]
-    if state.clusters_updated is not None:
-      moving = tf.concat([rows(state.clusters_updated), new], axis=0)
-      with tf.control_dependencies([moving]):
-        writes.append(state_lib.grow(state.clusters_updated, moving))
-    with tf.control_dependencies(writes):
-      return state.initialized.assign(
-          tf.equal(tf.shape(all_chosen)[0], parameters.num_clusters),
-          read_value=False,
-      )

@@ -30,6 +30,7 @@ class ModelFn:
       self,
       parameters: parameters_lib.Parameters,
       feature_columns: Optional[List[Any]] = None,
+      weight_column: Any = None,
   ):
     """Stores what every graph needs.
 
@@ -37,9 +38,11 @@ class ModelFn:
       parameters: how to cluster.
       feature_columns: see `features.parse_features`; no iterator, as every
         graph goes through them.
+      weight_column: see `features.split_weights`.
     """
     self._parameters = parameters
     self._feature_columns = feature_columns
+    self._weight_column = weight_column
 
   def model_fn(
       self,
@@ -74,7 +77,7 @@ class ModelFn:
   # A strategy would have AutoGraph rewrite it all, a user's function included.
   @tf.autograph.experimental.do_not_convert
   def _spec(self, features, mode, config):
-    graph = self._graph(features)
+    graph = self._graph(features, mode)
     description = self._description(features)
     if mode == estimator_lib.ModeKeys.TRAIN:
       return self._training_spec(graph, description, config)
@@ -83,15 +86,24 @@ class ModelFn:
     return self._prediction_spec(graph, description)
 
   def _description(self, features):
+    features, _ = features_lib.split_weights(
+        features, self._weight_column, is_needed=False
+    )
     return _model_description.Description(
         self._parameters.distance_metric,
         features_lib.names(features, self._feature_columns),
     )
 
-  def _graph(self, features):
+  def _graph(self, features, mode):
+    features, weights = features_lib.split_weights(
+        features,
+        self._weight_column,
+        is_needed=mode != estimator_lib.ModeKeys.PREDICT,
+    )
     return graph_lib.KMeansGraph(
         features_lib.parse_features(features, self._feature_columns),
         self._parameters,
+        weights,
     )
 
   def _training_spec(self, graph, description, config):

@@ -162,3 +162,15 @@ class KMeansSaver(tf.compat.v1.train.Saver):
             f'variable {variable.op.name!r}. Give {argument}, or another '
             'model_dir.'
         )
+    counts = self._state.counts
+    if counts is not None and counts.dtype != reader.get_variable_to_dtype_map(
+    )[counts.op.name]:
+      now, before = 'without a', 'with a'
+      if counts.dtype.is_floating:
+        now, before = before, now
+      raise ValueError(
+          f'Training in mini-batches {now} weight_column cannot go on from '
+          f'{save_path}, whose counts are of training {before} weight_column. '
+          f'Train {before} weight_column, or give another model_dir; its centers '
+          'may be the initial_clusters there.'
+      )

@@ -31,6 +31,7 @@ class TpuModelFn(model_fn_lib.ModelFn):
       parameters: parameters_lib.Parameters,
       feature_columns: Optional[List[Any]],
       input_fn: InputFn,
+      weight_column: Any = None,
   ):
     """Stores what every graph needs.
 
@@ -39,8 +40,9 @@ class TpuModelFn(model_fn_lib.ModelFn):
       feature_columns: see `features.parse_features`.
       input_fn: called with `params`; gives the points that the initial centers
         of training on a TPU are chosen from.
+      weight_column: see `features.split_weights`.
     """
-    super().__init__(parameters, feature_columns)
+    super().__init__(parameters, feature_columns, weight_column)
     self._input_fn = input_fn
 
   # A TPUEstimator passes `params`, which an Estimator does not.
@@ -74,7 +76,7 @@ class TpuModelFn(model_fn_lib.ModelFn):
     if not params['use_tpu']:
       return super().model_fn(features, labels, mode, config)
     with replicas.of_tpu():
-      graph = self._graph(features)
+      graph = self._graph(features, mode)
       description = self._description(features)
       if mode == estimator_lib.ModeKeys.TRAIN:
         return self._tpu_training_spec(graph, description, config, params)
@@ -156,7 +158,8 @@ class TpuModelFn(model_fn_lib.ModelFn):
     with tf.Graph().as_default():
       tf.compat.v1.set_random_seed(config.tf_random_seed)
       features = _features(self._input_fn(params))
-      state, _, init_op, _ = self._graph(features).training()
+      graph = self._graph(features, estimator_lib.ModeKeys.TRAIN)
+      state, _, init_op, _ = graph.training()
       hook = _hooks.InitializeClustersHook(
           init_op,
           state.initialized,

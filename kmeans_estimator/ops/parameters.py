@@ -142,6 +142,8 @@ class Parameters:
     kmc2_chain_length: candidates for one center of k-MC2.
     relative_tolerance: relative change of the loss below which training stops,
       or None. With 0 it stops when the loss does not change at all.
+    num_starts: how often initial centers are drawn from a batch; more than once
+      only by one of `INITIALIZATIONS`.
 
   Raises:
     TypeError: an argument is of a wrong type; the message names it.
@@ -157,6 +159,7 @@ class Parameters:
   kmeans_plus_plus_num_retries: int
   kmc2_chain_length: int = 200
   relative_tolerance: Optional[float] = None
+  num_starts: int = 1
 
   def __post_init__(self):
     _one_of('distance_metric', self.distance_metric, DISTANCE_METRICS)
@@ -187,8 +190,15 @@ class Parameters:
         ('mini_batch_steps_per_iteration', 1),
         ('kmeans_plus_plus_num_retries', None),
         ('kmc2_chain_length', 1),
+        ('num_starts', 1),
     ):
       self._set(name, _integer(name, getattr(self, name), minimum))
+    if self.num_starts > 1 and not isinstance(self.initial_clusters, str):
+      raise ValueError(
+          'num_starts must be 1 where initial_clusters gives the centers, got '
+          f'{self.num_starts}. Choose initial_clusters from '
+          f'{list(INITIALIZATIONS)}.'
+      )
     tolerance = self.relative_tolerance
     if tolerance is not None:
       if isinstance(tolerance, bool) or not isinstance(tolerance, numbers.Real):

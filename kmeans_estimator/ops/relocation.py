@@ -19,6 +19,11 @@ from kmeans_estimator.ops import placement
 from kmeans_estimator.ops import replicas
 
 
+# The share of a cluster's weight that rounding may leave when all its points have
+# gone. A point of less weight cannot be told from it.
+_ROUNDED_OFF = 2.0**-20
+
+
 class Shard(NamedTuple):
   """A part of a batch, as it was allocated.
 
@@ -187,7 +192,10 @@ def _moved(farthest, is_empty, num_empty, sums):
     )
     return values + tf.cast(change, values.dtype)
 
-  return (
-      added(sums.values, tf.expand_dims(weight, 1) * point),
-      added(sums.totals, weight),
-  )
+  totals = added(sums.totals, weight)
+  if totals.dtype.is_floating:
+    # A cluster that has lost all its points keeps no more than what rounding
+    # left of their weights.
+    is_rest = ~is_empty & (totals < _ROUNDED_OFF * sums.totals)
+    totals = tf.where(is_rest, tf.zeros_like(totals), totals)
+  return added(sums.values, tf.expand_dims(weight, 1) * point), totals

@@ -12,8 +12,8 @@ from benchmarks import data
 from benchmarks import optional
 from benchmarks import reference
 from benchmarks import timing
+from kmeans_estimator._compat import placement
 from kmeans_estimator.ops import clustering_ops
-from kmeans_estimator.ops import placement
 
 tf1 = tf.compat.v1
 

@@ -16,6 +16,8 @@ import weakref
 
 import tensorflow as tf
 
+from kmeans_estimator._compat import event_writers
+
 _lock = threading.Lock()
 _in_use: Any = weakref.WeakValueDictionary()
 
@@ -53,7 +55,7 @@ class EventFiles:
       folder: where TensorFlow will write summaries. If an event file is open
         there already, it belongs to whoever opened it.
     """
-    if folder not in _writers():
+    if not event_writers.is_open(folder):
       self._folders.add(folder)
 
   def __reduce__(self) -> Any:
@@ -61,17 +63,11 @@ class EventFiles:
     return of, (self._model_dir,)
 
 
-def _writers():
-  """The open writers by folder; TensorFlow has no public way to drop one."""
-  return tf.compat.v1.summary.FileWriterCache._cache
-
-
 def _close(folders: Set[str]) -> None:
-  with tf.compat.v1.summary.FileWriterCache._lock:
-    writers = [_writers().pop(folder, None) for folder in folders]
+  writers = [event_writers.pop(folder) for folder in folders]
   writers = [writer for writer in writers if writer is not None]
   # Garbage is collected in any thread. A writer's own cannot wait for itself.
-  if threading.current_thread().name == 'EventLoggerThread':
+  if threading.current_thread().name == event_writers.THREAD_NAME:
     threading.Thread(target=_close_writers, args=(writers,)).start()
   else:
     _close_writers(writers)
@@ -81,7 +77,7 @@ def _close_writers(writers):
   for writer in writers:
     try:
       writer.close()
-      _make_unique(tf.compat.as_str(writer.event_writer._ev_writer.FileName()))
+      _make_unique(event_writers.path(writer))
     except (OSError, tf.errors.OpError) as error:
       tf.compat.v1.logging.warning(
           'Summaries in %s are incomplete: %s', writer.get_logdir(), error

@@ -40,8 +40,8 @@ class InitializeClustersHook(tf.compat.v1.train.SessionRunHook):
       save: called with the session when this task has chosen them. An input
         that ends before the first step would leave them in no checkpoint: the
         time to write the one of step 0 is over before hooks choose centers.
-      follow_chief: for tasks that have variables of their own, see
-        `replicas.follow_first`; every task runs it, once the chief gets there.
+      follow_chief: `replicas.broadcast_from_first`, for tasks that have
+        variables of their own; every task runs it, once the chief gets there.
     """
     self._init_op = init_op
     self._initialized = initialized

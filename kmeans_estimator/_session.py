@@ -18,8 +18,8 @@ import tensorflow as tf
 from kmeans_estimator import _checkpoints
 from kmeans_estimator import _event_files
 from kmeans_estimator import features as features_lib
+from kmeans_estimator._compat import placement
 from kmeans_estimator._compat.api import v1 as estimator_lib
-from kmeans_estimator.ops import placement
 
 # Ops by which an input without tf.data gives another batch each time, or ends:
 # readers, queues, `limit_epochs`, and what Python computes or a hook feeds.

@@ -138,7 +138,7 @@ class KMeansClustering(_session.Estimator):
       feature_columns: Optional[Union[Any, Iterable[Any]]],
       weight_column: Any = None,
   ) -> None:
-    """Creates the Estimator, for the constructors of this class and others.
+    """Creates the Estimator, for this constructor and those of subclasses.
 
     Args:
       parameters: how to cluster.
@@ -157,15 +157,13 @@ class KMeansClustering(_session.Estimator):
             f'{name} must be known when the Estimator is made, which builds '
             'graphs of its own; got a tensor of another graph, without a value.'
         )
-    strategies.check(config)
+    strategies.check_supported(config)
     features_lib.check_weight_column(weight_column)
-    self._parameters = parameters
-    self._feature_columns = _list_of_columns(feature_columns)
-    self._weight_column = weight_column
+    self._model = model_fn_lib.Model(
+        parameters, _list_of_columns(feature_columns), weight_column
+    )
     super().__init__(
-        model_fn=model_fn_lib.ModelFn(
-            parameters, self._feature_columns, weight_column
-        ).model_fn,
+        model_fn=model_fn_lib.make_model_fn(self._model),
         model_dir=model_dir,
         config=config,
     )
@@ -226,7 +224,8 @@ class KMeansClustering(_session.Estimator):
         number of columns.
     """
     for batch in self._predicted_batches(input_fn, self.ALL_DISTANCES):
-      if self._parameters.distance_metric == self.SQUARED_EUCLIDEAN_DISTANCE:
+      metric = self._model.parameters.distance_metric
+      if metric == self.SQUARED_EUCLIDEAN_DISTANCE:
         batch = np.sqrt(batch)
       yield from batch
 
@@ -271,9 +270,7 @@ class KMeansClustering(_session.Estimator):
       A model function with `params`. It shares no variables with this
       Estimator; checkpoints of one can be read by the other.
     """
-    return tpu.TpuModelFn(
-        self._parameters, self._feature_columns, input_fn, self._weight_column
-    ).model_fn
+    return tpu.make_model_fn(self._model, input_fn)
 
   def _predicted_batches(self, input_fn, key):
     for batch in self.predict(

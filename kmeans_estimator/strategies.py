@@ -17,7 +17,7 @@ _USABLE = (
 )
 
 
-def check(config: Any) -> None:
+def check_supported(config: Any) -> None:
   """Refuses what would fail in the middle of training, or wait for ever.
 
   Args:

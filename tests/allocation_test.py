@@ -8,9 +8,9 @@ from absl.testing import parameterized
 import numpy as np
 import tensorflow as tf
 
+from kmeans_estimator._compat import placement
 from kmeans_estimator.ops import allocation as allocation_lib
 from kmeans_estimator.ops import native
-from kmeans_estimator.ops import placement
 from tests import implementations
 from tests import numpy_model
 from tests import testing

@@ -9,8 +9,8 @@ import unittest
 
 import tensorflow as tf
 
+from kmeans_estimator._compat import placement
 from kmeans_estimator.ops import native
-from kmeans_estimator.ops import placement
 
 INSTRUCTION_SETS = ('AVX-512', 'AVX2', 'SSE2', 'NEON')
 

@@ -6,9 +6,9 @@ from absl.testing import parameterized
 import numpy as np
 import tensorflow as tf
 
+from kmeans_estimator._compat import placement
 from kmeans_estimator.ops import kmeans_plus_plus
 from kmeans_estimator.ops import native
-from kmeans_estimator.ops import placement
 from kmeans_estimator.ops import seeding
 from tests import implementations
 from tests import seeding_model

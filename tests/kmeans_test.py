@@ -88,6 +88,32 @@ class TrainingTest(tf.test.TestCase, parameterized.TestCase):
     with self.assertRaises(ValueError):
       kmeans.cluster_centers()
 
+  def test_checkpoint_hook_of_the_user_finds_the_saver(self):
+    kmeans = _kmeans(
+        config=testing.run_config(
+            save_checkpoints_steps=None, save_checkpoints_secs=None
+        )
+    )
+    kmeans.train(
+        _forever(),
+        steps=5,
+        hooks=[
+            tf.compat.v1.train.CheckpointSaverHook(
+                kmeans.model_dir, save_steps=2
+            )
+        ],
+    )
+    # Of step 5 as training ends.
+    self.assertEqual(
+        [
+            os.path.basename(path)
+            for path in tf.train.get_checkpoint_state(
+                kmeans.model_dir
+            ).all_model_checkpoint_paths
+        ],
+        ['model.ckpt-2', 'model.ckpt-4', 'model.ckpt-5'],
+    )
+
   def test_input_that_ends_during_initialisation(self):
     kmeans = _kmeans(100)
     with self.assertRaisesRegex(

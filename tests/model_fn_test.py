@@ -112,7 +112,7 @@ class ModelFnTest(tf.test.TestCase, parameterized.TestCase):
     )
     with mock.patch.object(
         replicas, 'are_on_several_workers', return_value=True
-    ), mock.patch.object(replicas, 'follow_first'):
+    ), mock.patch.object(replicas, 'broadcast_from_first'):
       for config, limits in ((testing.run_config(), 1), (own_limit, 0)):
         spec, _, _ = _spec(estimator_lib.ModeKeys.TRAIN, config=config)
         self.assertLen(

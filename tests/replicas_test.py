@@ -8,6 +8,7 @@ import tensorflow as tf
 
 from kmeans_estimator.ops import clustering_ops
 from kmeans_estimator.ops import replicas
+from tests import implementations
 
 
 class _Replicas:
@@ -49,7 +50,7 @@ class WithoutReplicasTest(tf.test.TestCase):
       nodes = len(graph.get_operations())
       self.assertEqual(replicas.sum_over_replicas([one, two]), [one, two])
       self.assertIs(replicas.share_of_first(one), one)
-      built = replicas.once_for_all(lambda batches: batches, [one])
+      built = replicas.build_once_per_process(lambda batches: batches, [one])
       self.assertEqual(built, [one])
       self.assertFalse(replicas.are_on_several_workers())
       self.assertLen(graph.get_operations(), nodes)
@@ -101,7 +102,7 @@ class ReplicasTest(tf.test.TestCase, parameterized.TestCase):
   def test_once_for_all_joins_batches(self):
     def build(own):
       variable = tf.compat.v1.Variable([0.0, 0.0], use_resource=True)
-      assign = replicas.once_for_all(
+      assign = replicas.build_once_per_process(
           lambda batches: variable.assign(batches[0][:, 0]), [own[None, None]]
       )
       with tf.control_dependencies([assign]):
@@ -137,6 +138,7 @@ class ReplicasTest(tf.test.TestCase, parameterized.TestCase):
       _Replicas(build).run()
 
 
+@implementations.native_and_portable
 class StepTest(tf.test.TestCase, parameterized.TestCase):
 
   @parameterized.parameters(None, 1, 2)

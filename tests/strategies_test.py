@@ -58,7 +58,7 @@ class CheckTest(parameterized.TestCase):
         tf.distribute.MultiWorkerMirroredStrategy(),
         _v1.experimental.MultiWorkerMirroredStrategy(),
     ):
-      strategies.check(estimator.RunConfig(train_distribute=strategy))
+      strategies.check_supported(estimator.RunConfig(train_distribute=strategy))
 
   def test_cpus_that_a_session_does_not_have(self):
     strategy = _mirrored('CPU:0', 'CPU:1', 'CPU:2')
@@ -70,14 +70,14 @@ class CheckTest(parameterized.TestCase):
           ValueError, "eval_distribute has replicas on .*{'CPU': 3}"
       ):
         kmeans_estimator.KMeansClustering(3, config=config)
-    strategies.check(
+    strategies.check_supported(
         estimator.RunConfig(
             eval_distribute=strategy, session_config=_session_config(3)
         )
     )
 
   def test_gpus_are_left_to_tensorflow(self):
-    strategies.check(
+    strategies.check_supported(
         estimator.RunConfig(train_distribute=_mirrored('GPU:0', 'GPU:1'))
     )
 

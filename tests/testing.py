@@ -108,6 +108,11 @@ class TrainingGraph:
     """All variables by name."""
     return self.session.run(self._variables)
 
+  def assign(self, name: str, value: Any) -> None:
+    """Sets a variable."""
+    with self.session.graph.as_default():
+      self._variables[name].load(value, self.session)
+
   def save(self, prefix: str) -> str:
     with self.session.graph.as_default():
       return self._saver.save(

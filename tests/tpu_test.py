@@ -20,7 +20,7 @@ import tensorflow as tf
 
 import kmeans_estimator
 from kmeans_estimator import estimator
-from kmeans_estimator.ops import placement as placement_lib
+from kmeans_estimator._compat import placement as placement_lib
 from tests import numpy_model
 from tests import placement
 from tests import testing
@@ -519,7 +519,8 @@ class BuiltTest(tf.test.TestCase, parameterized.TestCase):
         if node.op == 'AllToAll'
     ]
     is_full_batch = steps_per_iteration is None and mode == MODES.TRAIN
-    self.assertEqual(exchanges, [8] * is_full_batch)
+    # Distances of points, and numbers of cores.
+    self.assertEqual(exchanges, [8, 8] * is_full_batch)
     if mode == MODES.TRAIN:
       self.assertIsNotNone(spec.train_op)
       self.assertIn(

@@ -11,9 +11,9 @@ from typing import List, NamedTuple, Optional, Tuple
 
 import tensorflow as tf
 
+from kmeans_estimator._compat import placement
 from kmeans_estimator.ops import distances
 from kmeans_estimator.ops import native
-from kmeans_estimator.ops import placement
 from kmeans_estimator.ops import replicas
 
 # Batches of more coordinates or distances than this are worked off in blocks;

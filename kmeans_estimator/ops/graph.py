@@ -344,7 +344,7 @@ class KMeansGraph:
           state, matrices[: len(inputs)], of_inputs or None, own_choice
       )
 
-    return replicas.once_for_all(build, [*inputs, *weights])
+    return replicas.build_once_per_process(build, [*inputs, *weights])
 
   def _add_centers(self, state, inputs, weights, own_choice):
     """Adds the centers that this batch gives to those chosen before."""

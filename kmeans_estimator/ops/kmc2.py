@@ -14,9 +14,9 @@ from typing import Optional, Union
 
 import tensorflow as tf
 
+from kmeans_estimator._compat import placement
 from kmeans_estimator.ops import native
 from kmeans_estimator.ops import philox
-from kmeans_estimator.ops import placement
 
 Integer = Union[int, tf.Tensor]
 

@@ -17,10 +17,10 @@ from typing import NamedTuple, Optional, Union
 import numpy as np
 import tensorflow as tf
 
+from kmeans_estimator._compat import placement
 from kmeans_estimator.ops import distances
 from kmeans_estimator.ops import native
 from kmeans_estimator.ops import philox
-from kmeans_estimator.ops import placement
 
 Integer = Union[int, tf.Tensor]
 

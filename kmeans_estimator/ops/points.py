@@ -7,8 +7,9 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from kmeans_estimator._compat import placement
+from kmeans_estimator.ops import checks
 from kmeans_estimator.ops import native
-from kmeans_estimator.ops import placement
 
 _SINGLE_PRECISION = (
     tf.float32, tf.float16, tf.bfloat16, tf.bool, tf.int8, tf.int16, tf.int32,
@@ -100,19 +101,11 @@ def assert_finite(
   columns = _places_of_non_finite(
       tf.reduce_sum(tf.gather_nd(points, rows), axis=0)
   )
-  condition = tf.math.is_finite(total)
-  # Only a host takes text, also where all else is told to be elsewhere.
-  with tf.device('/CPU:0'):
-    return tf.raw_ops.Assert(
-        condition=condition,
-        data=[
-            _NOT_FINITE,
-            rows,
-            'columns:',
-            columns,
-        ],
-        summarize=_MAX_NAMED,
-    )
+  return checks.assert_that(
+      tf.math.is_finite(total),
+      *(_NOT_FINITE, rows, 'columns:', columns),
+      max_named=_MAX_NAMED,
+  )
 
 
 def as_weights(value: Any, points: tf.Tensor, name: str) -> tf.Tensor:
@@ -150,17 +143,13 @@ def as_weights(value: Any, points: tf.Tensor, name: str) -> tf.Tensor:
   if weights.shape.is_fully_defined() and points.shape[0] is not None:
     return weights
   num_weights, num_points = tf.shape(weights)[0], tf.shape(points)[0]
-  # A string lives on the host, so pin this assert to the CPU.
-  with tf.device('/CPU:0'):
-    check = tf.raw_ops.Assert(
-        condition=tf.equal(num_weights, num_points),
-        data=[
-            f'{name} must hold one weight for each point. Weights:',
-            num_weights,
-            'points:',
-            num_points,
-        ],
-    )
+  check = checks.assert_that(
+      tf.equal(num_weights, num_points),
+      f'{name} must hold one weight for each point. Weights:',
+      num_weights,
+      'points:',
+      num_points,
+  )
   with tf.control_dependencies([check] if check is not None else []):
     return tf.identity(weights)
 
@@ -201,13 +190,14 @@ def assert_weights(weights: tf.Tensor, total: tf.Tensor) -> tf.Operation:
       tf.size(weights), 0
   )
   wrong = tf.gather_nd(weights, rows)
-  # A string lives on the host, so pin this assert to the CPU.
-  with tf.device('/CPU:0'):
-    return tf.raw_ops.Assert(
-        condition=condition,
-        data=[_WRONG_WEIGHTS, rows, 'weights:', wrong],
-        summarize=_MAX_NAMED,
-    )
+  return checks.assert_that(
+      condition,
+      _WRONG_WEIGHTS,
+      rows,
+      'weights:',
+      wrong,
+      max_named=_MAX_NAMED,
+  )
 
 
 def lightest_weight(weights: tf.Tensor) -> tf.Tensor:

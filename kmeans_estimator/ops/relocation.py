@@ -12,10 +12,10 @@ from typing import List, NamedTuple, Optional
 
 import tensorflow as tf
 
+from kmeans_estimator._compat import placement
 from kmeans_estimator.ops import allocation as allocation_lib
 from kmeans_estimator.ops import distances
 from kmeans_estimator.ops import native
-from kmeans_estimator.ops import placement
 from kmeans_estimator.ops import replicas
 
 
@@ -75,21 +75,28 @@ def relocate(
   is_empty = tf.equal(sums.totals, 0)
   num_empty = tf.reduce_sum(tf.cast(is_empty, tf.int32))
 
-  def move(limit):
-    farthest = _farthest(shards, centers, metric, limit)
-    if num_replicas > 1:
-      farthest = _of_all_replicas(farthest, limit)
+  limit = tf.shape(centers)[0]
+
+  def farthest():
+    return _farthest(shards, centers, metric, limit)
+
+  def move(farthest):
     return _moved(farthest, is_empty, num_empty, sums)
 
   if num_replicas > 1 and not replicas.are_on_tpu():
-    # Replicas exchange points at the same place of their graphs, and not in a
-    # branch. Almost always there is nothing to exchange but one row of padding.
-    values, totals = move(tf.maximum(num_empty, 1))
+    # Replicas meet at the same place of their graphs, and not in a branch. What
+    # they exchange has the same shape in all steps, as TensorFlow demands.
+    values, totals = move(
+        tf.cond(
+            num_empty > 0,
+            farthest,
+            lambda: _padding(limit, shards[0].points),
+        )
+    )
   else:
     values, totals = tf.cond(
         num_empty > 0,
-        # For XLA a number that does not depend on the allocation.
-        lambda: move(tf.shape(centers)[0]),
+        lambda: move(farthest()),
         lambda: (sums.values, sums.totals),
     )
   return sums._replace(values=values, totals=totals)
@@ -141,14 +148,25 @@ def _farthest(shards, centers, metric, limit):
     exact = tf.where(is_zero, tf.ones_like(exact), exact / 2)
   exact = tf.where(weight > 0, exact, tf.zeros_like(exact))
   padding = limit - tf.shape(rows)[0]
-  return _first(
-      _Farthest(
-          *(
-              tf.pad(x, [[0, padding]] + [[0, 0]] * (x.shape.rank - 1))
-              for x in (exact, weight, tf.cast(cluster, exact.dtype), point)
-          )
-      ),
-      limit,
+  found = _Farthest(
+      *(
+          tf.pad(x, [[0, padding]] + [[0, 0]] * (x.shape.rank - 1))
+          for x in (exact, weight, tf.cast(cluster, exact.dtype), point)
+      )
+  )
+  order = tf.math.top_k(found.distance, limit).indices
+  return _Farthest(*(tf.gather(x, order) for x in found))
+
+
+def _padding(limit, points):
+  """As much as `_farthest` finds, but no points."""
+  nothing = tf.zeros([limit], points.dtype)
+  columns = tf.shape(points)[1]
+  return _Farthest(
+      nothing,
+      nothing,
+      nothing,
+      tf.zeros(tf.stack([limit, columns]), points.dtype),
   )
 
 
@@ -156,46 +174,56 @@ def _concat(tensors):
   return tensors[0] if len(tensors) == 1 else tf.concat(tensors, 0)
 
 
-def _first(farthest, limit):
-  """The farthest `limit` of some points, in order."""
-  order = tf.math.top_k(farthest.distance, limit).indices
-  return _Farthest(*(tf.gather(x, order) for x in farthest))
-
-
-def _of_all_replicas(farthest, limit):
-  columns = tf.stack(
-      [farthest.distance, farthest.weight, farthest.cluster], 1
-  )
-  rows = replicas.gather_rows(tf.concat([columns, farthest.point], 1))
-  return _first(
-      _Farthest(rows[:, 0], rows[:, 1], rows[:, 2], rows[:, 3:]), limit
-  )
-
-
 def _moved(farthest, is_empty, num_empty, sums):
   """Values and totals once the farthest points are in the empty clusters."""
   k = tf.shape(is_empty)[0]
-  slots = tf.shape(farthest.distance)[0]
-  empty = tf.math.top_k(tf.cast(is_empty, tf.int32), k).indices[:slots]
-  is_taken = (tf.range(slots) < num_empty) & (farthest.distance > 0)
+  rank = _rank_among_all(farthest.distance)
+  is_taken = (rank < num_empty) & (farthest.distance > 0)
+  empty = tf.math.top_k(tf.cast(is_empty, tf.int32), k).indices
+  to = tf.gather(empty, tf.minimum(rank, k - 1))
+  to_and_from = tf.concat([to, tf.cast(farthest.cluster, tf.int32)], 0)
   weight = tf.where(is_taken, farthest.weight, tf.zeros_like(farthest.weight))
   point = farthest.point
   if sums.origin is not None:
     point -= sums.origin
-  to_and_from = tf.concat([empty, tf.cast(farthest.cluster, tf.int32)], 0)
 
-  def added(values, change):
+  def change_of(values, added):
     if values.dtype.is_floating:
-      change = tf.cast(change, values.dtype)
+      added = tf.cast(added, values.dtype)
     change = tf.math.unsorted_segment_sum(
-        tf.concat([change, -change], 0), to_and_from, k
+        tf.concat([added, -added], 0), to_and_from, k
     )
-    return values + tf.cast(change, values.dtype)
+    return tf.cast(change, values.dtype)
 
-  totals = added(sums.totals, weight)
+  changes = replicas.sum_over_replicas([
+      change_of(sums.values, tf.expand_dims(weight, 1) * point),
+      change_of(sums.totals, weight),
+  ])
+  totals = sums.totals + changes[1]
   if totals.dtype.is_floating:
     # A cluster that has lost all its points keeps no more than what rounding
     # left of their weights.
-    is_rest = ~is_empty & (totals < _ROUNDED_OFF * sums.totals)
+    is_rest = totals < _ROUNDED_OFF * sums.totals
     totals = tf.where(is_rest, tf.zeros_like(totals), totals)
-  return added(sums.values, tf.expand_dims(weight, 1) * point), totals
+  return sums.values + changes[0], totals
+
+
+def _rank_among_all(distance):
+  """The place of each point among the farthest ones of all replicas.
+
+  Args:
+    distance: `[m]`, not increasing.
+
+  Returns:
+    int32 `[m]`; on a tie the points of earlier replicas come first.
+  """
+  m = tf.shape(distance)[0]
+  if replicas.number() == 1:
+    return tf.range(m)
+  of_all = replicas.gather_rows(tf.expand_dims(distance, 1))[:, 0]
+  num_all = tf.shape(of_all)[0]
+  order = tf.math.top_k(of_all, num_all).indices
+  ranks = tf.scatter_nd(
+      tf.expand_dims(order, 1), tf.range(num_all), tf.expand_dims(num_all, 0)
+  )
+  return tf.slice(ranks, [replicas.own_number() * m], tf.expand_dims(m, 0))

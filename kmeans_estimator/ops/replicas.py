@@ -18,14 +18,15 @@ from typing import Callable, Dict, Iterator, List, Optional, Sequence
 
 import tensorflow as tf
 
-_MAX_NAMED = 16
+from kmeans_estimator.ops import checks
+
 _SUM = tf.distribute.ReduceOp.SUM
 
 _for_tpu = contextvars.ContextVar('for_tpu', default=False)
 
 
 @contextlib.contextmanager
-def of_tpu() -> Iterator[None]:
+def building_for_tpu() -> Iterator[None]:
   """What is built inside is for the cores of a TPU.
 
   TensorFlow has no public way to ask for that.
@@ -58,7 +59,8 @@ def sum_over_replicas(values: Sequence[tf.Tensor]) -> List[tf.Tensor]:
   """Sums up tensors over the replicas, element by element.
 
   Args:
-    values: tensors that have the same shape on every replica.
+    values: tensors that have the same shape on every replica and in every step
+      of a session; TensorFlow can exchange no others.
 
   Returns:
     The sums, as many as there are values, of their shapes and dtypes.
@@ -114,11 +116,29 @@ def number() -> int:
   return 1 if context is None else context.num_replicas_in_sync
 
 
+def own_number() -> tf.Tensor:
+  """Which of the replicas this one is, from 0 on; int32 scalar."""
+  if are_on_tpu():
+    # Each core sends to each other one its number.
+    received = tf.raw_ops.AllToAll(
+        input=tf.range(number()),
+        group_assignment=_core_assignment(),
+        concat_dimension=0,
+        split_dimension=0,
+        split_count=number(),
+    )
+    return received[0]
+  context = _context()
+  return tf.convert_to_tensor(
+      0 if context is None else context.replica_id_in_sync_group
+  )
+
+
 def gather_rows(rows: tf.Tensor) -> tf.Tensor:
   """Joins matrices of all replicas.
 
   Args:
-    rows: float `[m, c]`, of the same shape on every replica.
+    rows: float `[m, c]`, of the same shape on every replica and in every step.
 
   Returns:
     `[number of replicas * m, c]`, the same on every replica.
@@ -220,11 +240,11 @@ def checked(
     with tf.control_dependencies(make_checks()):
       return tf.identity(total)
   with tf.control_dependencies([total]):
-    checks = make_checks()
+    own_checks = make_checks()
 
   def check_total(strategy, totals):
     total = strategy.experimental_local_results(totals)[0]
-    return _assert(
+    return checks.assert_that(
         tf.math.is_finite(total),
         'The batch of another worker holds NaN or Inf, or the distances of all '
         'replicas are too large to be summed up. Their sum is',
@@ -232,13 +252,13 @@ def checked(
     )
 
   # What is built in a merge call runs after the checks of every replica.
-  with tf.control_dependencies(checks):
+  with tf.control_dependencies(own_checks):
     check = context.merge_call(check_total, args=(total,))
   with tf.control_dependencies([check]):
     return tf.identity(total)
 
 
-def once_for_all(
+def build_once_per_process(
     build: Callable[[List[tf.Tensor]], tf.Operation], batches: List[tf.Tensor]
 ) -> tf.Operation:
   """Builds an op once for all replicas of this process.
@@ -288,7 +308,7 @@ def check_columns(points: tf.Tensor, centers: tf.Tensor) -> tf.Operation:
   if context is not None:
     [columns] = sum_over_replicas([_one_for_each(context, columns[0])])
   expected = tf.shape(centers)[1]
-  return _assert(
+  return checks.assert_that(
       tf.reduce_all(tf.equal(columns, expected)),
       'The features must have as many columns as the centers of the model:',
       expected,
@@ -309,7 +329,7 @@ def are_on_several_workers() -> bool:
   return num_local < context.num_replicas_in_sync
 
 
-def follow_first(
+def broadcast_from_first(
     variables: Sequence[tf.Variable], columns: Optional[int]
 ) -> tf.Operation:
   """Gives the variables of all replicas the values of the first one's.
@@ -327,12 +347,12 @@ def follow_first(
   """
   context = _context()
 
-  def sum_over_replicas(value):
+  def total_of(value):
     [total] = _all_reduce(context, [value])
     return total
 
   check = _assert_same_columns(
-      sum_over_replicas(
+      total_of(
           _one_for_each(context, tf.constant(columns or 0, tf.int64))
       )
   )
@@ -342,13 +362,13 @@ def follow_first(
       value = variable.read_value()
       shape = tf.shape(value, tf.int64)
       if not variable.shape.is_fully_defined():
-        shape = sum_over_replicas(share_of_first(shape))
+        shape = total_of(share_of_first(shape))
         # The first one has no use for it, but the others wait for its share.
         updates.append(shape)
       numbers = tf.cast(value, tf.int64) if value.dtype == tf.bool else value
       if not _is_first(context):
         numbers = tf.zeros(shape, numbers.dtype)
-      value = tf.cast(sum_over_replicas(numbers), value.dtype)
+      value = tf.cast(total_of(numbers), value.dtype)
       value.set_shape(variable.shape)
       updates.append(variable.assign(value, read_value=False))
   return tf.group(*updates)
@@ -362,20 +382,12 @@ def _one_for_each(context, own):
 
 
 def _assert_same_columns(columns):
-  return _assert(
+  return checks.assert_that(
       tf.reduce_all(tf.equal(columns, columns[0])),
       'The features must have the same number of columns on all replicas. They '
       'have, by replica (0: not known):',
       columns,
   )
-
-
-def _assert(condition, *data):
-  # Only a host takes text, also where all else is told to be elsewhere.
-  with tf.device('/CPU:0'):
-    return tf.raw_ops.Assert(
-        condition=condition, data=data, summarize=_MAX_NAMED
-    )
 
 
 def _is_first(context):

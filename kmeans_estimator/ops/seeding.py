@@ -20,11 +20,12 @@ from typing import Any, Callable, List, Optional, Union
 import numpy as np
 import tensorflow as tf
 
+from kmeans_estimator._compat import placement
+from kmeans_estimator.ops import checks
 from kmeans_estimator.ops import distances as distances_lib
 from kmeans_estimator.ops import kmc2
 from kmeans_estimator.ops import kmeans_plus_plus
 from kmeans_estimator.ops import philox
-from kmeans_estimator.ops import placement
 from kmeans_estimator.ops import points as points_lib
 from kmeans_estimator.ops import starts
 
@@ -86,9 +87,7 @@ def _checked(tensor, condition, *message):
     InvalidArgumentError: already now, if the condition is a Python value.
   """
   if isinstance(condition, tf.Tensor):
-    # Only a host takes text, also where all else is told to be elsewhere.
-    with tf.device('/CPU:0'):
-      check = tf.raw_ops.Assert(condition=condition, data=message)
+    check = checks.assert_that(condition, *message)
     with tf.control_dependencies([check] if check is not None else []):
       return tf.identity(tensor)
   if not condition:

@@ -11,9 +11,9 @@ from typing import Callable, List, Optional, Union
 
 import tensorflow as tf
 
+from kmeans_estimator._compat import placement
 from kmeans_estimator.ops import allocation as allocation_lib
 from kmeans_estimator.ops import distances
-from kmeans_estimator.ops import placement
 from kmeans_estimator.ops import relocation
 from kmeans_estimator.ops import updates
 

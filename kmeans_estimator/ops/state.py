@@ -7,6 +7,7 @@ from typing import NamedTuple, Optional, Union
 
 import tensorflow as tf
 
+from kmeans_estimator.ops import checks
 from kmeans_estimator.ops import replicas
 
 CLUSTERS_VAR_NAME = 'clusters'
@@ -244,14 +245,12 @@ def _assert_chosen(variable, num_clusters):
     # Of the variable itself: the optimizer derives the shape of what is read
     # from what is assigned.
     chosen = tf.raw_ops.VariableShape(input=variable.handle)[0]
-    return tf.raw_ops.Assert(
-        condition=tf.equal(chosen, num_clusters),
-        data=[
-            tf.strings.format(
-                '{} of {} centers are chosen; run init_op on more points.',
-                [chosen, num_clusters],
-            )
-        ],
+    return checks.assert_that(
+        tf.equal(chosen, num_clusters),
+        tf.strings.format(
+            '{} of {} centers are chosen; run init_op on more points.',
+            [chosen, num_clusters],
+        ),
     )
 
 

@@ -16,19 +16,23 @@ from kmeans_estimator.ops import state as state_lib
 
 
 def full_batch_centers(
-    centers: tf.Tensor, sums: allocation.Sums
+    centers: tf.Tensor, sums: allocation.Sums, normalize: bool = False
 ) -> tf.Tensor:
   """Lloyd's rule: `c_j` becomes the mean of its points.
 
   Args:
     centers: Float `[k, d]`, `c` before the step.
     sums: of the points of each cluster.
+    normalize: whether a mean is scaled to unit length.
 
   Returns:
-    The new centers, as `centers`; a cluster without points keeps its center.
+    The new centers, as `centers`; a cluster without points keeps its center, to
+    the bit.
   """
-  has_points = tf.expand_dims(sums.totals > 0, 1)
-  return tf.where(has_points, tf.cast(sums.mean(), centers.dtype), centers)
+  means = tf.cast(sums.mean(), centers.dtype)
+  if normalize:
+    means = distances.l2_normalize(means)
+  return tf.where(tf.expand_dims(sums.totals > 0, 1), means, centers)
 
 
 def mini_batch_change(
@@ -95,9 +99,7 @@ def apply_full_batch(
   Returns:
     The op that does it.
   """
-  centers = full_batch_centers(centers, sums)
-  if normalize:
-    centers = distances.l2_normalize(centers)
+  centers = full_batch_centers(centers, sums, normalize)
   with tf.control_dependencies(after):
     return state.clusters.assign(centers, read_value=False)
 

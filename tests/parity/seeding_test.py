@@ -7,6 +7,7 @@ import numpy as np
 import tensorflow as tf
 
 from kmeans_estimator.ops import clustering_ops
+from tests import implementations
 from tests import testing
 
 _RUNS = 60
@@ -25,6 +26,7 @@ def _points(random, kind, n, d):
   return points.astype(np.float32)
 
 
+@implementations.on_every_implementation
 class KMeansPlusPlusTest(tf.test.TestCase, parameterized.TestCase):
 
   def _apart(self, m, num_retries, cases):
@@ -89,6 +91,7 @@ class KMeansPlusPlusTest(tf.test.TestCase, parameterized.TestCase):
     self.assertLessEqual(self._apart(20, 2, cases), _MAX_ROUNDED_APART)
 
 
+@implementations.on_every_implementation
 class KMC2ChainTest(tf.test.TestCase, parameterized.TestCase):
 
   def test_random_distances(self):

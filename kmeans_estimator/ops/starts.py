@@ -66,6 +66,8 @@ def best(
 
   def next_start(number, least_loss, kept):
     centers = draw(tf.gather(tf.constant(start_seeds, tf.int64), number))
+    # Native ops that draw rows do not know how many.
+    centers.set_shape([static_k, columns])
     for _ in range(NUM_STEPS):
       centers = _step(points, weights, centers, metric)
     loss = _loss(points, weights, centers, metric)

@@ -28,7 +28,7 @@ def _version():
   return re.search(r"^__version__ = '(.*)'$", source, re.MULTILINE)[1]
 
 
-_EXAMPLES = ['scikit-learn']
+_EXAMPLES = ['matplotlib', 'scikit-learn']
 _BENCHMARKS = ['faiss-cpu', 'matplotlib', 'scikit-learn']
 # tf2onnx for TensorFlow's later versions of protobuf needs Python 3.10. onnx
 # 1.19.0 needs a newer ml-dtypes than it says.

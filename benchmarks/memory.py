@@ -16,6 +16,7 @@ from typing import Any, Callable, Optional
 _KEEP_MEMORY = (
     'ours',
     'ours, portable',
+    'ours, weighted',
     'bare matmul',
     'reference',
     'no model',

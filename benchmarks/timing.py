@@ -10,6 +10,8 @@ from typing import Any, Callable, Dict, List
 OURS = 'ours'
 # Ours without the library of native ops.
 PORTABLE = 'ours, portable'
+# Ours, on points with weights.
+WEIGHTED = 'ours, weighted'
 # TensorFlow's product of points and centers, which others build on.
 MATMUL = 'bare matmul'
 

@@ -9,10 +9,10 @@ The centers of all shards are few enough to be clustered at once. They are a
 coreset (S. Har-Peled and S. Mazumdar, "On coresets for k-means and k-median
 clustering", 2004).
 
-The program compares this with clustering all points at once: time, memory beyond
-what a process with TensorFlow needs anyway, and inertia, which is the squared
-distances of all points to their nearest centers, in sum. It prints a table and
-draws the centers of both ways.
+The program compares this with clustering all points at once: time, memory
+beyond what a process with TensorFlow needs anyway, and inertia, which is the
+squared distances of all points to their nearest centers, in sum. It prints a
+table and draws the centers of both ways.
 
     python examples/coreset.py --output coreset.png
 """
@@ -136,7 +136,7 @@ def inertia(centers: np.ndarray, shards: int, rows: int) -> float:
 
 
 def draw(results, points: np.ndarray) -> figure_lib.Figure:
-  """Some points and the centers of both ways, by their first two coordinates."""
+  """Some points, and the centers of both ways, in the first two dimensions."""
   figure = figure_lib.Figure(figsize=(9, 4.5), layout='constrained')
   for axes, (name, result) in zip(figure.subplots(1, 2), results.items()):
     axes.scatter(*points[:, :2].T, s=2, color='lightgray')

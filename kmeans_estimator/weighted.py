@@ -31,17 +31,17 @@ class WeightedKMeans(kmeans.KMeansClustering):
   ```
 
   A point of weight 2 counts as two points, a point of weight 0 as none. Weights
-  are finite, not negative, and not all 0 within a batch; a step on other weights
-  fails, names their rows, and changes nothing. `train`, `evaluate` and `score`
-  need the weights: the loss is the sum of weight times distance. Predictions do
-  without: there the features may hold the weights or not, and an export for
+  are finite and not negative, and some weight of a batch is above 0; a step on
+  other weights fails, names the rows, and changes nothing. `train`, `evaluate`
+  and `score` need the weights: the loss is the sum of weight times distance.
+  Predictions ignore them, features may hold them or not, and an export for
   serving takes points alone.
 
   With `use_mini_batch=True` the checkpoint's counts are sums of weights, in
-  float64. Multiplying all weights by a factor changes no center. For that, where
-  `KMeansClustering` counts an initial center as one point
-  (`mini_batch_steps_per_iteration=1`), it counts here as a point of the lightest
-  weight in the first batch.
+  float64. Multiplying all weights by a factor changes no center. Therefore,
+  with `mini_batch_steps_per_iteration=1`, an initial center counts as a point
+  of the lightest weight above 0 in the first batch. `KMeansClustering` counts
+  it as one point.
   """
 
   def __init__(
@@ -85,12 +85,12 @@ class WeightedKMeans(kmeans.KMeansClustering):
         None: all points count alike, and checkpoints are those of
         `KMeansClustering`.
       num_starts: how many times to draw the initial centers from the first
-        batch. Each start makes a few of Lloyd's steps on that batch, and the one
-        whose loss on it is least is kept. The batch must give all the centers:
-        at least k points of weight above 0, or for k-MC2 200 for each center. A
-        smaller batch is drawn from once, as with `num_starts=1`, which is how
-        k-MC2 is mostly used. More than 1 only where `initial_clusters` is the
-        name of a method.
+        batch. Each start makes a few of Lloyd's steps on that batch, and the
+        start with the least loss on it is kept. The batch must give all the
+        centers: it must hold at least k points of weight above 0, or for k-MC2
+        200 for each center. A smaller batch is drawn from once, as with
+        `num_starts=1`; k-MC2 is mostly used so. More than 1 only where
+        `initial_clusters` is the name of a method.
 
     Raises:
       TypeError: an argument has a wrong type; the message names it.

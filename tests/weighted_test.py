@@ -97,14 +97,18 @@ class FeaturesTest(tf.test.TestCase, parameterized.TestCase):
       ([4], tf.float32, ValueError, r'each of the 3 points, got shape \(4,\)'),
   )
   def test_wrong_column_is_named(self, shape, dtype, error, message):
-    features = lambda: {'x': tf.zeros([3, 2]), 'w': tf.zeros(shape, dtype)}
+    def features():
+      return {'x': tf.zeros([3, 2]), 'w': tf.zeros(shape, dtype)}
+
     with self.assertRaisesRegex(error, message):
       _spec(MODES.TRAIN, features)
 
   @parameterized.parameters(MODES.TRAIN, MODES.EVAL, MODES.PREDICT)
   def test_column_is_no_coordinate(self, mode):
-    for shape in [3], [3, 1]:
-      spec = _spec(mode, lambda: {'x': tf.zeros([3, 2]), 'w': tf.ones(shape)})
+    for weights in np.ones([3]), np.ones([3, 1]):
+      spec = _spec(
+          mode, lambda w=weights: {'x': tf.zeros([3, 2]), 'w': tf.constant(w)}
+      )
       self.assertEqual(spec.predictions['all_distances'].shape, [3, K])
 
   def test_prediction_needs_no_weights(self):

@@ -170,7 +170,8 @@ class WeightsTest(tf.test.TestCase, parameterized.TestCase):
     one, other = Graph(metric, m, init), Graph(metric, m, init)
     losses = one.train(BATCHES, weights)
     self.assertAllClose(
-        np.multiply(factor, losses), other.train(BATCHES, [factor * w for w in weights])
+        np.multiply(factor, losses),
+        other.train(BATCHES, [factor * each for each in weights]),
     )
     self.assertAllClose(one.values()['clusters'], other.values()['clusters'])
 

@@ -18,9 +18,8 @@ from kmeans_estimator.ops import distances
 from kmeans_estimator.ops import native
 from kmeans_estimator.ops import replicas
 
-
-# The share of a cluster's weight that rounding may leave when all its points have
-# gone. A point of less weight cannot be told from it.
+# The share of a cluster's weight that rounding may leave when all its points
+# have gone. A point of less weight cannot be told from it.
 _ROUNDED_OFF = 2.0**-20
 
 

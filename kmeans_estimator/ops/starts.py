@@ -17,8 +17,8 @@ from kmeans_estimator.ops import distances
 from kmeans_estimator.ops import relocation
 from kmeans_estimator.ops import updates
 
-# Lloyd's steps of a start. More of them lower the loss on the batch, but hardly
-# that on all points; `python -m benchmarks.starts`.
+# Lloyd's steps of a start. Fewer leave digits at a higher inertia, more change
+# nothing; `python -m benchmarks.starts`.
 NUM_STEPS = 5
 
 

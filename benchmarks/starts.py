@@ -6,11 +6,10 @@
 
 Trains on mini-batches, from centers that k-means++ draws from the first one
 (with kmeans_plus_plus_num_retries=-1, as many candidates as scikit-learn has),
-and takes the
-inertia of all points at the end: the median over seeds, as a multiple of the
-least inertia that scikit-learn's KMeans finds in many starts on all points.
-Beside it stands scikit-learn's MiniBatchKMeans with n_init=3, on as many
-batches of the same size.
+and takes the inertia of all points at the end: the median over seeds, as a
+multiple of the least inertia that scikit-learn's KMeans finds in many starts on
+all points. Beside it stands scikit-learn's MiniBatchKMeans with n_init=3, on as
+many batches of the same size.
 """
 
 import argparse

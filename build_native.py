@@ -1,10 +1,10 @@
 # Copyright 2026 The kmeans_estimator Authors.
 # SPDX-License-Identifier: Apache-2.0
-"""Builds the library of fused ops for CPUs.
+"""Builds the library of native ops for CPUs.
 
-`setup.py` builds it when the package is installed; `python build_native.py`
-builds it in place, for work on the sources. Sanitizer builds (`tests/native`)
-compile the same objects with other options.
+`setup.py` builds the library when the package is installed. For work on the
+sources, `python build_native.py` builds it in place. The sanitizer builds of
+`tests/native` compile the same objects with different options.
 
 The environment variables CXX, CXXFLAGS (if unset, CFLAGS) and LDFLAGS have
 their usual meaning.
@@ -36,15 +36,15 @@ _OPTIONS = (
 
 
 class BuildError(Exception):
-  """There is no compiler for this machine, or it failed."""
+  """No compiler works for this machine, or the compiler failed."""
 
 
 class Object(NamedTuple):
-  """A source file and the options it is compiled with.
+  """A source file and its compiler options.
 
   Attributes:
     source: the file's name in `SOURCES`.
-    options: what the compiler is told beside the options of all objects.
+    options: compiler options, in addition to the options of all objects.
   """
 
   source: str
@@ -58,9 +58,9 @@ def kernels(
 
   Args:
     target: the table in `kernels.h` that the object defines.
-    name: the name of the instruction set that users read.
+    name: the name of the instruction set that users see.
     vector_bytes: the size of a vector.
-    *machine_options: what makes the compiler use the instruction set.
+    *machine_options: compiler options that enable the instruction set.
 
   Returns:
     The object.
@@ -84,7 +84,7 @@ AVX512_KERNELS = kernels(
     *('-mavx512f', '-mavx512bw', '-mavx512dq', '-mavx512vl', '-mfma'),
 )
 _ARM_KERNELS = (kernels('kBaseline', 'NEON', 16),)
-# By the first word of what `$CXX -dumpmachine` prints.
+# The keys are the first part of the output of `$CXX -dumpmachine`.
 _KERNELS = {
     'x86_64': (
         kernels('kBaseline', 'SSE2', 16),
@@ -97,11 +97,11 @@ _KERNELS = {
 
 
 def objects(machine: str) -> Tuple[Object, ...]:
-  """Lists what the library is made of; see `machine_of` for the machine."""
+  """Lists the objects of the library for a machine; see `machine_of`."""
   if machine not in _KERNELS:
     raise BuildError(
         f'The native ops can be built for {", ".join(sorted(_KERNELS))}, but '
-        f'the compiler makes code for {machine}.'
+        f'the compiler generates code for {machine}.'
     )
   return (Object('ops.cc'), *_KERNELS[machine])
 
@@ -110,13 +110,14 @@ def compiler_command() -> List[str]:
   """Returns the C++ compiler that the environment asks for, or `c++`."""
   command = shlex.split(os.environ.get('CXX', '')) or ['c++']
   if sys.platform == 'darwin':
-    # Under Rosetta, the compiler's own choice is not the interpreter's.
+    # Under Rosetta the compiler's default is not the interpreter's
+    # architecture.
     command += ['-arch', platform.machine()]
   return command
 
 
 def machine_of(compiler: Sequence[str]) -> str:
-  """Asks a compiler for the machine that it makes code for, as `x86_64`."""
+  """Returns the machine that a compiler generates code for, as `x86_64`."""
   return run([*compiler, '-dumpmachine']).partition('-')[0].strip()
 
 
@@ -127,7 +128,7 @@ def run(command: Sequence[str]) -> str:
     command: the program and its arguments.
 
   Returns:
-    What the program wrote, to both streams.
+    The program's output to stdout and stderr.
   """
   try:
     return subprocess.run(
@@ -153,13 +154,13 @@ def compile_all(
     options: Sequence[str],
     folder: pathlib.Path,
 ) -> List[str]:
-  """Compiles objects, as many at a time as there are processors.
+  """Compiles objects in parallel, one per processor.
 
   Args:
     compiler: the compiler's command.
-    objects: what to compile. Absolute paths of sources are taken as they are.
-    options: the options of all objects, behind those of each.
-    folder: where to put the object files.
+    objects: the objects to compile. Sources may be absolute paths.
+    options: options for all objects.
+    folder: the folder of the object files.
 
   Returns:
     The paths of the object files.
@@ -185,13 +186,13 @@ def compile_all(
 
 
 def build(library: pathlib.Path = LIBRARY) -> None:
-  """Builds the library, in the place of an older one if there is one.
+  """Builds the library and replaces an existing one.
 
   Args:
-    library: where to put the library.
+    library: the path of the library.
 
   Raises:
-    BuildError: if there is no C++ compiler for this machine, or it fails.
+    BuildError: no C++ compiler works for this machine, or the compiler failed.
   """
   if not sys.platform.startswith(('linux', 'darwin')):
     raise BuildError(
@@ -203,15 +204,16 @@ def build(library: pathlib.Path = LIBRARY) -> None:
   options = shlex.split(
       environment.get('CXXFLAGS', environment.get('CFLAGS', ''))
   )
-  # TensorFlow's functions are found when the library is loaded.
+  # The dynamic linker finds TensorFlow's functions when the library is loaded.
   link_options = (
       ['-Wl,-undefined,dynamic_lookup']
       if sys.platform == 'darwin'
-      # TensorFlow's copies of C++ templates must not replace the library's.
+      # Bind symbols inside the library: TensorFlow's instances of C++ templates
+      # must not replace those of the library.
       else ['-Wl,-Bsymbolic']
   )
   library.parent.mkdir(parents=True, exist_ok=True)
-  # Beside the library, so that it can be moved into its place at once.
+  # The folder is next to the library, so that one rename replaces it.
   with tempfile.TemporaryDirectory(dir=library.parent, prefix='.build-') as f:
     folder = pathlib.Path(f)
     files = compile_all(

@@ -23,6 +23,9 @@ _PYTHON_OF_TENSORFLOW = {
 }
 _REPORTS = pathlib.Path(__file__).parent / '.nox' / 'reports'
 
+# As in .ci/run.
+_SPHINX = '--fail-on-warning --keep-going --fresh-env docs docs/_build/html'
+
 _VERSIONS = """
 import platform, tensorflow
 print(tensorflow.__version__, platform.python_version())
@@ -81,6 +84,13 @@ def table(session):
         f"| {suite.get('name').replace(' ', ' | ')} | {passed} | {failed} |"
     )
   print('\n'.join(rows))
+
+
+@nox.session
+def docs(session):
+  """Builds the documentation, in docs/_build/html; warnings are errors."""
+  session.install('.[docs]')
+  session.run('python', '-m', 'sphinx', *_SPHINX.split())
 
 
 @nox.session

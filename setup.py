@@ -14,7 +14,7 @@ try:
 except ImportError:  # setuptools before 70.1
   from wheel import bdist_wheel
 
-# Build frontends do not put this folder on the path.
+# Build frontends do not add this folder to sys.path.
 sys.path.insert(0, str(pathlib.Path(__file__).parent.resolve()))
 
 import build_native
@@ -28,10 +28,11 @@ def _version():
   return re.search(r"^__version__ = '(.*)'$", source, re.MULTILINE)[1]
 
 
+_DOCS = ['furo', 'myst-parser', 'sphinx>=7', 'sphinx-copybutton']
 _EXAMPLES = ['matplotlib', 'scikit-learn']
 _BENCHMARKS = ['faiss-cpu', 'matplotlib', 'scikit-learn']
-# tf2onnx for TensorFlow's later versions of protobuf needs Python 3.10. onnx
-# 1.19.0 needs a newer ml-dtypes than it says.
+# TensorFlow's later versions need a version of protobuf for which tf2onnx needs
+# Python 3.10. onnx 1.19.0 needs a newer ml-dtypes than its metadata says.
 _SERVING = [
     'onnx!=1.19.0; python_version >= "3.10"',
     'onnxruntime; python_version >= "3.10"',
@@ -43,13 +44,13 @@ _SERVING = [
 _LIBRARY = 'kmeans_estimator.ops.native._kernels'
 _WITHOUT_NATIVE_OPS = """{}
 kmeans_estimator is installed without its native ops: it will use its portable
-ops, which are slower. To have the native ops, install a C++17 compiler (GCC or
-Clang), name it in the environment variable CXX unless it is called c++, and
+ops, which are slower. To get the native ops, install a C++17 compiler (GCC or
+Clang). If its command is not c++, set the environment variable CXX to it. Then
 install kmeans_estimator again."""
 
 
 class _BuildLibrary(build_ext.build_ext):
-  """Builds the native ops; without a C++ compiler, the package has none."""
+  """Builds the native ops; without a C++ compiler, installs without them."""
 
   def run(self):
     library = pathlib.Path(self.build_lib, self.get_ext_filename(_LIBRARY))
@@ -60,14 +61,14 @@ class _BuildLibrary(build_ext.build_ext):
       library.unlink(missing_ok=True)
       if self.inplace:
         build_native.LIBRARY.unlink(missing_ok=True)
-      # From here on this is a package of Python modules only.
+      # Without extensions setuptools treats this as a pure Python package.
       self.distribution.ext_modules = self.extensions = []
     else:
       if self.inplace:
         self.copy_extensions_to_source()
 
   def get_ext_filename(self, fullname):
-    """Returns a path that does not name Python's ABI, which is not used."""
+    """Returns a path without Python's ABI tag: the library uses no Python."""
     return str(pathlib.Path(*fullname.split('.')).with_suffix('.so'))
 
 
@@ -80,12 +81,12 @@ class _Wheel(bdist_wheel.bdist_wheel):
 
   @root_is_pure.setter
   def root_is_pure(self, value):
-    """Does nothing: options are set before it is known what can be built."""
+    """Does nothing: setuptools sets it before the native ops are built."""
 
   def get_tag(self):
     platform = super().get_tag()[2]
     if platform.startswith('macosx'):
-      # A universal Python builds the library for its own machine only.
+      # A universal2 Python builds the library only for the machine it runs on.
       machine = build_native.machine_of(build_native.compiler_command())
       platform = platform.replace('universal2', machine)
     return 'py3', 'none', platform
@@ -125,8 +126,10 @@ setuptools.setup(
     ],
     extras_require={
         'benchmarks': _BENCHMARKS,
+        'docs': _DOCS,
         'examples': _EXAMPLES,
         'lint': ['mypy>=1.13', 'ruff'],
+        'progress': ['tqdm'],
         'serving': _SERVING,
         'test': [
             'hypothesis',
@@ -135,7 +138,9 @@ setuptools.setup(
             'pytest',
             'pytest-xdist',
             'pyyaml',
+            'sybil',
             'tf-keras',
+            'tqdm',
         ]
         + sorted({*_BENCHMARKS, *_EXAMPLES, *_SERVING}),
     },

@@ -4,19 +4,21 @@
 
     python -m benchmarks [CASE ...]
 
-Each case does one piece of work with this package, the reference
-implementation, scikit-learn and faiss in turn, in one process, round after
-round, and gives the ratio of the others' time to ours within a round. CASE is a
-case's name, or its beginning, such as `lloyd` or `lloyd/50k`. Without one, all
-cases run, which takes about an hour on two cores.
+The contenders are this package ("ours"), the KMeans of TensorFlow
+("reference"), scikit-learn and faiss. In each round of a case, every contender
+does the same work in turn, in one process. The result is the ratio of each
+contender's time to ours within a round. CASE is the name of a case, or the
+beginning of a name, such as `lloyd` or `lloyd/50k`. Without CASE all cases run,
+which takes about an hour on two cores.
 """
 
 import argparse
 import os
 
-# Before libraries are imported, which read these then. TensorFlow's start-up
-# messages would hide the results; the others use no GPU; and threads of one
-# that spin while they wait for work would slow the next one down.
+# The libraries read these variables when they are imported. TensorFlow's
+# start-up messages would hide the results. TensorFlow must not use a GPU, as
+# the other libraries use none. And waiting threads of one library must not
+# spin, which would slow down the next contender.
 os.environ.setdefault('TF_CPP_MIN_LOG_LEVEL', '3')
 os.environ.setdefault('CUDA_VISIBLE_DEVICES', '')
 os.environ.setdefault('OMP_WAIT_POLICY', 'PASSIVE')
@@ -44,8 +46,8 @@ def main() -> None:
       '--seconds',
       type=float,
       default=120,
-      help='start no new round of a case after this long, but run three '
-      '(%(default)s)',
+      help='start no new round of a case after this time, but run at least '
+      'three rounds (%(default)s)',
   )
   parser.add_argument(
       '--output',
@@ -55,7 +57,7 @@ def main() -> None:
   parser.add_argument(
       '--no-memory',
       action='store_true',
-      help='measure time alone; peak memory takes a process for each contender',
+      help='measure only time; peak memory takes a process for each contender',
   )
   args = parser.parse_args()
   try:
@@ -83,7 +85,7 @@ def main() -> None:
         for who, contender in contenders.items()
     }
     print(table.rows(name, results[name]), flush=True)
-    # After each case, so that a run that is broken off leaves what it has.
+    # Write after each case, so that an interrupted run leaves its results.
     table.write(results, os.path.join(args.output, 'benchmarks.md'))
     plots.write(results, args.output)
   print('wrote', args.output)

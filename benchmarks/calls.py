@@ -1,6 +1,6 @@
 # Copyright 2026 The kmeans_estimator Authors.
 # SPDX-License-Identifier: Apache-2.0
-"""Calls of an Estimator's methods, with all that they do around the work."""
+"""Cases that call an Estimator's methods, with their sessions and files."""
 
 import subprocess
 import sys
@@ -27,7 +27,7 @@ _CLASSES = {
 def train(
     n: int, d: int, k: int, initial_clusters: str = 'random'
 ) -> Dict[str, timing.Contender]:
-  """`train(steps=1)`, again and again; each graph can choose centers."""
+  """Measures repeated `train(steps=1)`; each graph can choose centers."""
   points, _ = data.clusters(n, d, k)
   return _calls(
       points,
@@ -39,7 +39,7 @@ def train(
 
 
 def score(n: int, d: int, k: int) -> Dict[str, timing.Contender]:
-  """`score`, or for an Estimator without one what it comes to."""
+  """Measures one-step `evaluate`, which is all the work of `score`."""
   points, _ = data.clusters(n, d, k)
   return _calls(
       points,
@@ -50,7 +50,7 @@ def score(n: int, d: int, k: int) -> Dict[str, timing.Contender]:
 
 
 def documented_loop(n: int, d: int, k: int) -> Dict[str, timing.Contender]:
-  """The documents' example: ten times train, look at the centers, score."""
+  """Measures the documented example: ten times train, get centers, score."""
   points, _ = data.clusters(n, d, k)
   input_fn = documented_input_fn(points)
 
@@ -68,19 +68,19 @@ def documented_loop(n: int, d: int, k: int) -> Dict[str, timing.Contender]:
 
 
 def predict(n: int, d: int, k: int) -> Dict[str, timing.Contender]:
-  """`predict_cluster_index`, in batches of 10 000."""
+  """Measures `predict_cluster_index` in batches of 10 000 rows."""
   return _rows(
       n, d, k, lambda estimator, fn: estimator.predict_cluster_index(fn)
   )
 
 
 def transform(n: int, d: int, k: int) -> Dict[str, timing.Contender]:
-  """`transform`, in batches of 10 000."""
+  """Measures `transform` in batches of 10 000 rows."""
   return _rows(n, d, k, lambda estimator, fn: estimator.transform(fn))
 
 
 def array(n: int, d: int, k: int) -> Dict[str, timing.Contender]:
-  """`train(steps=1)` on an array in memory, the documents' way and ours."""
+  """Measures `train(steps=1)` on an array: as a constant, and as our input."""
   points, centers = data.clusters(n, d, k)
   contenders = {}
   for name, input_fn in (
@@ -97,14 +97,14 @@ def array(n: int, d: int, k: int) -> Dict[str, timing.Contender]:
 def documented_input_fn(
     points: np.ndarray, num_epochs: int = 1
 ) -> Callable[[], tf.Tensor]:
-  """The `input_fn` of the documents' example: an array as a constant."""
+  """Returns the `input_fn` of the documented example: a constant tensor."""
   return lambda: tf.compat.v1.train.limit_epochs(
       tf.convert_to_tensor(points, tf.float32), num_epochs=num_epochs
   )
 
 
 def imports() -> Dict[str, timing.Contender]:
-  """A process that imports TensorFlow and KMeans, and one without KMeans."""
+  """Measures processes that import TensorFlow with and without KMeans."""
   return {
       name: timing.Contender(
           lambda code=code: subprocess.run(
@@ -114,7 +114,7 @@ def imports() -> Dict[str, timing.Contender]:
           )
       )
       for name, code in (
-          # The package imports what it needs when somebody asks for it.
+          # The package imports its modules when a name is first used.
           (
               timing.OURS,
               'import tensorflow, kmeans_estimator; kmeans_estimator.KMeans',
@@ -131,8 +131,8 @@ def _estimator(name, k, **kwargs) -> Any:
 def _calls(
     points, k, call, mode, initial_clusters='random'
 ) -> Dict[str, timing.Contender]:
-  """Calls of both implementations, and of an Estimator that does nothing."""
-  # k-MC2 takes 200 points for a center.
+  """Returns contenders: both implementations, and a trivial Estimator."""
+  # Batches for k-MC2: a center takes a chain of 200 points.
   input_fn = documented_input_fn(points, num_epochs=k)
   estimators = {
       # The reference needs a seed for k-means++.
@@ -153,7 +153,7 @@ def _calls(
 
 
 def _no_model(features, mode):
-  """What a call costs whatever the model."""
+  """Sums the features; a call with it shows the cost of any Estimator."""
   step = tf.compat.v1.train.get_or_create_global_step()
   return estimator_lib.EstimatorSpec(
       mode, loss=tf.reduce_sum(features), train_op=step.assign_add(1)
@@ -161,7 +161,7 @@ def _no_model(features, mode):
 
 
 def _graph_facts(estimator, input_fn, mode) -> Dict[str, Any]:
-  """How many nodes a model adds to the graph, and how long it takes."""
+  """Returns the number of nodes that a model adds, and the time to build."""
   seconds = []
   for _ in range(5):
     with tf.Graph().as_default() as graph:

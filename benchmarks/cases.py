@@ -1,6 +1,6 @@
 # Copyright 2026 The kmeans_estimator Authors.
 # SPDX-License-Identifier: Apache-2.0
-"""The cases by name."""
+"""The benchmark cases by name."""
 
 import functools
 from typing import Callable, Dict, Sequence
@@ -16,7 +16,7 @@ _Case = Callable[[], Dict[str, timing.Contender]]
 
 
 def _growth(axis, values, **sizes):
-  """One axis grows, the others stay."""
+  """Returns cases in which one size grows and the other sizes are constant."""
   return {
       f'growth/{axis}={value}': functools.partial(
           steps.lloyd, **{**sizes, axis: value}
@@ -78,10 +78,10 @@ CASES.update(
 
 
 def matching(beginnings: Sequence[str]) -> Dict[str, _Case]:
-  """The cases whose names begin so; all without any.
+  """Returns the cases whose names have one of the beginnings; [] gives all.
 
   Raises:
-    ValueError: there is none for one of them.
+    ValueError: no case has one of the beginnings.
   """
   if not beginnings:
     return CASES

@@ -1,6 +1,6 @@
 # Copyright 2026 The kmeans_estimator Authors.
 # SPDX-License-Identifier: Apache-2.0
-"""Points to cluster."""
+"""Random points, and the inertia of centers."""
 
 from typing import Tuple
 
@@ -10,17 +10,18 @@ import numpy as np
 def clusters(
     n: int, d: int, k: int, separated: bool = False
 ) -> Tuple[np.ndarray, np.ndarray]:
-  """Draws normally distributed points around k places.
+  """Draws normally distributed points around k centers.
 
   Args:
-    n: how many points.
-    d: dimensions.
-    k: how many clusters.
-    separated: whether clusters lie apart or run into each other.
+    n: number of points.
+    d: number of columns.
+    k: number of clusters.
+    separated: True: the clusters do not overlap; False: they do.
 
   Returns:
-    float32 `[n, d]`, the points, and `[k, d]`, k of them to start with: one of
-    each cluster, so that all work on the same steps.
+    float32 `[n, d]`, the points, and float32 `[k, d]`, initial centers: one
+    point of each cluster. With the same initial centers all contenders do the
+    same steps.
   """
   random = np.random.default_rng(1)
   centers = random.uniform(0, 500, [k, d])
@@ -36,10 +37,11 @@ def clusters(
 
 
 def inertia(points: np.ndarray, centers: np.ndarray) -> float:
-  """The squared distances of points to their nearest centers, in sum."""
+  """Returns the sum of squared distances of points to their nearest centers."""
   total = 0.0
   for block in np.array_split(points, -(-len(points) // 10_000)):
-    # Exact for the center that is found; the expanded square only finds it.
+    # The expanded square only finds the nearest center; the distance to it is
+    # computed without cancellation.
     nearest = (
         np.square(centers).sum(1) - 2 * block.astype(np.float64) @ centers.T
     ).argmin(1)

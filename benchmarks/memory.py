@@ -1,8 +1,9 @@
 # Copyright 2026 The kmeans_estimator Authors.
 # SPDX-License-Identifier: Apache-2.0
-"""Peak memory of a call.
+"""Measures the peak memory of a call.
 
-`python -m benchmarks.memory CASE CONTENDER` prints that of a first call, in MB.
+`python -m benchmarks.memory CASE CONTENDER` prints the peak memory of a
+contender's first call, in MB.
 """
 
 import ctypes
@@ -11,8 +12,10 @@ import subprocess
 import sys
 from typing import Any, Callable, Optional
 
-# TensorFlow's allocator keeps what it has once had, for all later sessions of
-# the process, so only the first one to ask for memory can be seen doing it.
+# Contenders that run TensorFlow. Its allocator never returns memory: later
+# sessions of the process reuse it. Only the first call in a process shows the
+# memory that it needs, so each of these contenders is measured in a new
+# process.
 _KEEP_MEMORY = (
     'ours',
     'ours, portable',
@@ -27,17 +30,17 @@ _KEEP_MEMORY = (
 def extra_mb(
     case: str, contender: str, run: Callable[[], Any]
 ) -> Optional[float]:
-  """Says how much memory a contender needs at most for one call.
+  """Measures the peak memory of one call of a contender.
 
   Args:
     case: the case's name.
     contender: the contender's name.
-    run: its call, for those that need no process of their own.
+    run: the contender's call; not used if the call needs a new process.
 
   Returns:
-    The process's peak during the call above what it held before, in MB, with
-    the data held before. None where the system does not tell: only Linux lets a
-    process reset its peak.
+    The peak memory of the process during the call minus its memory before the
+    call, in MB. The data is in memory before the call, so it does not count.
+    None on systems other than Linux, where a process cannot reset its peak.
   """
   if contender not in _KEEP_MEMORY:
     return _peak_mb(run)
@@ -54,7 +57,8 @@ def extra_mb(
 
 def _peak_mb(run) -> Optional[float]:
   try:
-    # What the allocator keeps for later would count as held before.
+    # Return free memory to the system: memory that the allocator keeps would
+    # count as memory before the call, though the call can use it.
     ctypes.CDLL(None).malloc_trim(0)
     with open('/proc/self/clear_refs', 'w') as f:
       f.write('5')

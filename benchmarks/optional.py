@@ -1,6 +1,6 @@
 # Copyright 2026 The kmeans_estimator Authors.
 # SPDX-License-Identifier: Apache-2.0
-"""The other libraries, each None where it is not installed."""
+"""Libraries to compare with; each is None if it is not installed."""
 
 try:
   import faiss

@@ -1,6 +1,6 @@
 # Copyright 2026 The kmeans_estimator Authors.
 # SPDX-License-Identifier: Apache-2.0
-"""Results as pictures."""
+"""Plots of the results."""
 
 import os
 import statistics
@@ -13,7 +13,7 @@ from benchmarks import timing
 
 _Results = Dict[str, Dict[str, table.Result]]
 
-# Of all that is compared.
+# The colour of each contender.
 COLOURS = {
     timing.OURS: 'tab:blue',
     'reference': 'tab:orange',
@@ -28,7 +28,7 @@ COLOURS = {
 
 
 def write(results: _Results, folder: str) -> None:
-  """Writes `benchmarks.png` and `growth.png`, for the cases that there are."""
+  """Writes `benchmarks.png` and `growth.png`, if results have such cases."""
   growth = {k: v for k, v in results.items() if k.startswith('growth/')}
   others = {k: v for k, v in results.items() if k not in growth}
   if others:
@@ -38,7 +38,7 @@ def write(results: _Results, folder: str) -> None:
 
 
 def _ratios(results: _Results, path: str) -> None:
-  """Time in units of ours, a line for each case."""
+  """Plots each contender's time in units of ours, one line per case."""
   figure = figure_lib.Figure(figsize=(9, 1.5 + 0.35 * len(results)))
   axes = figure.subplots()
   for row, of_case in enumerate(results.values()):
@@ -71,7 +71,7 @@ def _ratios(results: _Results, path: str) -> None:
 
 
 def _growth(results: _Results, path: str) -> None:
-  """Time and memory against one axis of the size at a time."""
+  """Plots time and memory as functions of n, of d and of k."""
   points = {}
   for case, of_case in results.items():
     axis, _, value = case.partition('/')[2].partition('=')

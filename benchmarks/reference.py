@@ -1,10 +1,11 @@
 # Copyright 2026 The kmeans_estimator Authors.
 # SPDX-License-Identifier: Apache-2.0
-"""The implementation that the documents describe, to be measured against."""
+"""The reference: KMeans of TensorFlow and tensorflow-estimator 2.15."""
 
 import importlib
 
-# Supplies what tensorflow-estimator misses in TensorFlow 2.16 and later.
+# This import supplies the names that tensorflow-estimator needs and TensorFlow
+# 2.16 removed.
 from kmeans_estimator import estimator  # noqa: F401
 
 clustering_ops = importlib.import_module('tensorflow.python.ops.clustering_ops')

@@ -1,6 +1,6 @@
 # Copyright 2026 The kmeans_estimator Authors.
 # SPDX-License-Identifier: Apache-2.0
-"""Folders for models, which go when the process ends."""
+"""Folders for models, which are deleted when the process ends."""
 
 import tempfile
 
@@ -8,5 +8,5 @@ _ALL = tempfile.TemporaryDirectory(prefix='kmeans_benchmarks')
 
 
 def folder() -> str:
-  """A new folder."""
+  """Creates a new folder and returns its path."""
   return tempfile.mkdtemp(dir=_ALL.name)

@@ -1,6 +1,6 @@
 # Copyright 2026 The kmeans_estimator Authors.
 # SPDX-License-Identifier: Apache-2.0
-"""Choosing the centers to start with."""
+"""Cases that choose initial centers."""
 
 from typing import Dict
 
@@ -14,12 +14,12 @@ from kmeans_estimator.ops import clustering_ops
 
 tf1 = tf.compat.v1
 
-# Candidates for each center, after the first of which one is the best.
+# Candidates of k-means++ for each center, in addition to the first candidate.
 _RETRIES = 2
 
 
 def kmeans_plus_plus(n: int, d: int, k: int) -> Dict[str, timing.Contender]:
-  """k-means++ with three candidates for each center."""
+  """Measures k-means++ with three candidates for each center."""
   points, _ = data.clusters(n, d, k)
   contenders = {}
   for name, function in (
@@ -45,7 +45,7 @@ def kmeans_plus_plus(n: int, d: int, k: int) -> Dict[str, timing.Contender]:
 
 
 def kmc2(n: int, d: int, k: int) -> Dict[str, timing.Contender]:
-  """k-MC2, a center from each of `k` batches of `n` points."""
+  """Measures k-MC2, with one center from each of `k` batches of `n` points."""
   points, _ = data.clusters(n, d, k)
   contenders = {}
   for name, module in (
@@ -58,7 +58,7 @@ def kmc2(n: int, d: int, k: int) -> Dict[str, timing.Contender]:
       init_op = module.KMeans(
           batch.read_value(), k, clustering_ops.KMC2_INIT, random_seed=1
       ).training_graph()[4]
-      # All but the batch.
+      # Initialises all variables but the batch.
       start = tf1.variables_initializer(tf1.global_variables()[1:])
     session = tf1.Session(graph=graph)
     session.run(batch.initializer, {placeholder: points})
@@ -78,7 +78,7 @@ def _initialize(session, start, init_op, k):
 
 
 def _with_inertia(choose, points) -> timing.Contender:
-  """Says how good the centers are beside how long they take."""
+  """Returns a contender that also reports the inertia of its centers."""
   return timing.Contender(
       choose, lambda: {'inertia': data.inertia(points, choose())}
   )

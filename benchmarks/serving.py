@@ -1,6 +1,6 @@
 # Copyright 2026 The kmeans_estimator Authors.
 # SPDX-License-Identifier: Apache-2.0
-"""Exported models: their size, and how long a request takes."""
+"""Cases that send requests to exported models, and report their size."""
 
 import os
 from typing import Any, Dict
@@ -22,9 +22,10 @@ _CLASSES = {
 
 
 def request(n: int, d: int, k: int) -> Dict[str, timing.Contender]:
-  """Answers a request for the clusters of `n` rows, in a session as servers do.
+  """Measures a request for the clusters of `n` rows.
 
-  Both implementations export one checkpoint.
+  A session answers it, as in TensorFlow Serving. Both implementations export
+  the same checkpoint.
   """
   points, centers = data.clusters(max(n, 10 * k), d, k)
   folder = scratch.folder()

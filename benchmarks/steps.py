@@ -1,6 +1,6 @@
 # Copyright 2026 The kmeans_estimator Authors.
 # SPDX-License-Identifier: Apache-2.0
-"""One step of training, without what an Estimator does around it."""
+"""Cases that run a single step of training, without an Estimator."""
 
 import contextlib
 from typing import Dict
@@ -23,7 +23,7 @@ tf1 = tf.compat.v1
 def lloyd(
     n: int, d: int, k: int, separated: bool = False
 ) -> Dict[str, timing.Contender]:
-  """A full-batch step: allocate all points, then move the centers."""
+  """Measures a full-batch step: allocate all points, update the centers."""
   points, centers = data.clusters(n, d, k, separated)
   contenders = {
       timing.OURS: _graph_step(clustering_ops, points, centers, False),
@@ -43,7 +43,7 @@ def lloyd(
 
 
 def evaluate(n: int, d: int, k: int) -> Dict[str, timing.Contender]:
-  """The loss of a batch, without an Estimator around it."""
+  """Measures the loss of a batch, without an Estimator."""
   points, centers = data.clusters(n, d, k)
   contenders = {
       timing.OURS: _graph_loss(clustering_ops, points, centers),
@@ -59,7 +59,7 @@ def evaluate(n: int, d: int, k: int) -> Dict[str, timing.Contender]:
 
 
 def shift(n: int, d: int, k: int) -> Dict[str, timing.Contender]:
-  """A full-batch step on points that have to be shifted towards the origin."""
+  """Measures a full-batch step on points far from 0, which must be shifted."""
   points, centers = data.clusters(n, d, k)
   return {
       name: _graph_step(
@@ -72,7 +72,7 @@ def shift(n: int, d: int, k: int) -> Dict[str, timing.Contender]:
 
 
 def mini_batch(n: int, d: int, k: int) -> Dict[str, timing.Contender]:
-  """A mini-batch step; `n` is the size of the batch."""
+  """Measures a mini-batch step; `n` is the size of the batch."""
   points, centers = data.clusters(n, d, k)
   contenders = {
       timing.OURS: _graph_step(clustering_ops, points, centers, True),
@@ -135,14 +135,17 @@ def _weighted_step(
 
 
 def _variable(points):
-  """A batch: a variable is read without a copy, as tf.data's batches are."""
+  """Returns a variable that holds the batch, and a feed to initialise it.
+
+  Reading a variable makes no copy, and neither does a batch of tf.data.
+  """
   placeholder = tf1.placeholder(tf.float32, points.shape)
   variable = tf1.Variable(placeholder, trainable=False, use_resource=True)
   return variable.read_value(), {placeholder: points}
 
 
 def _graph(module, points, centers, use_mini_batch, portable):
-  """A session in which the centers are chosen, and the training graph."""
+  """Returns a session with chosen centers, and parts of the training graph."""
   with tf.Graph().as_default() as graph, contextlib.ExitStack() as stack:
     if portable:
       stack.enter_context(placement.portable_ops())
@@ -151,7 +154,7 @@ def _graph(module, points, centers, use_mini_batch, portable):
     training_graph = module.KMeans(
         batch,
         len(centers),
-        # The reference takes tensors only.
+        # The reference accepts only tensors.
         tf.constant(centers),
         use_mini_batch=use_mini_batch,
     ).training_graph()
@@ -183,7 +186,7 @@ def _graph_loss(module, points, centers, portable=False) -> timing.Contender:
 
 
 def _matmul(points, centers) -> timing.Contender:
-  """The product that all distances follow from, and nothing else."""
+  """Returns a contender that only multiplies points and centers."""
   with tf.Graph().as_default() as graph:
     batch, feed = _variable(points)
     product = tf.matmul(batch, tf.constant(centers), transpose_b=True)
@@ -194,7 +197,7 @@ def _matmul(points, centers) -> timing.Contender:
 
 
 def _sklearn_lloyd(points, centers, update=True) -> timing.Contender:
-  """The compiled function that is the loop body of scikit-learn's fit."""
+  """Returns a contender that runs the compiled step of scikit-learn's `fit`."""
   # pylint: disable=g-import-not-at-top
   from sklearn.cluster import _k_means_lloyd
   from sklearn.utils import _openmp_helpers
@@ -223,7 +226,7 @@ def _sklearn_lloyd(points, centers, update=True) -> timing.Contender:
     if update:
       state['old'], state['new'] = state['new'], state['old']
 
-  # As in fit: its own threads call BLAS.
+  # Limits BLAS to one thread, as `fit` does, whose own threads call BLAS.
   return timing.Contender(
       run,
       around=lambda: threadpoolctl.threadpool_limits(limits=1, user_api='blas'),
@@ -237,7 +240,8 @@ def _faiss_lloyd(points, centers) -> timing.Contender:
   clustering.min_points_per_centroid = 1
   clustering.max_points_per_centroid = len(points)
   clustering.check_input_data_for_NaNs = False
-  # Training begins with the centroids that it finds, and leaves its result.
+  # `train` starts from the centroids in `clustering`, and stores the new
+  # centroids there.
   optional.faiss.copy_array_to_vector(centers.ravel(), clustering.centroids)
   index = optional.faiss.IndexFlatL2(d)
   return timing.Contender(lambda: clustering.train(points, index))

@@ -1,6 +1,6 @@
 # Copyright 2026 The kmeans_estimator Authors.
 # SPDX-License-Identifier: Apache-2.0
-"""Results as a table in Markdown."""
+"""Markdown tables of the results."""
 
 import dataclasses
 import os
@@ -15,7 +15,7 @@ from benchmarks import optional
 from benchmarks import timing
 
 _HEAD = """\
-| case | what | median | its time / ours: median (min to max) | \
+| case | contender | median | its time / ours: median (min to max) | \
 peak memory | notes |
 | --- | --- | --- | --- | --- | --- |
 """
@@ -23,11 +23,11 @@ peak memory | notes |
 
 @dataclasses.dataclass
 class Result:
-  """What a contender took.
+  """The result of a contender.
 
   Attributes:
-    seconds: per call, one for each round.
-    extra_mb: peak memory during one call; None where the system does not tell.
+    seconds: for each round, the seconds per call.
+    extra_mb: peak memory of one call; None if it is unknown.
     facts: see `timing.Contender`.
   """
 
@@ -37,7 +37,7 @@ class Result:
 
 
 def ratios(results: Dict[str, Result], name: str) -> List[float]:
-  """A contender's time in units of ours, round by round."""
+  """Returns, for each round, a contender's time in units of ours."""
   return [
       other / ours
       for other, ours in zip(
@@ -47,7 +47,7 @@ def ratios(results: Dict[str, Result], name: str) -> List[float]:
 
 
 def rows(case: str, results: Dict[str, Result]) -> str:
-  """The lines of one case."""
+  """Returns the table rows of one case."""
   lines = []
   for name, result in results.items():
     ratio = ''
@@ -71,7 +71,7 @@ def rows(case: str, results: Dict[str, Result]) -> str:
 
 
 def write(results: Dict[str, Dict[str, Result]], path: str) -> None:
-  """Writes all cases, and what they ran on."""
+  """Writes the table of all cases, with the machine and the versions."""
   with open(path, 'w', encoding='utf-8') as f:
     f.write(f'{_machine()}\n\n{_HEAD}')
     for case, of_case in results.items():

@@ -1,6 +1,6 @@
 # Copyright 2026 The kmeans_estimator Authors.
 # SPDX-License-Identifier: Apache-2.0
-"""Time that several ways to do one piece of work take."""
+"""Measures the time of several contenders that do the same work."""
 
 import contextlib
 import dataclasses
@@ -8,26 +8,26 @@ import time
 from typing import Any, Callable, Dict, List
 
 OURS = 'ours'
-# Ours without the library of native ops.
+# This package without its native ops.
 PORTABLE = 'ours, portable'
-# Ours, on points with weights.
+# This package, on points with weights.
 WEIGHTED = 'ours, weighted'
-# TensorFlow's product of points and centers, which others build on.
+# TensorFlow's matrix product of points and centers, a part of every step.
 MATMUL = 'bare matmul'
 
-# Calls are repeated within a round until they take about this long, so that
-# the clock and a single hiccup of the machine weigh little.
+# Calls are repeated within a round until they take about this long, so that the
+# resolution of the clock and short disturbances have little effect.
 _SECONDS_PER_ROUND = 0.2
 
 
 @dataclasses.dataclass
 class Contender:
-  """One way to do the work.
+  """An implementation to measure.
 
   Attributes:
-    run: does it once.
-    facts: returns what else is worth knowing, by name; called at the end.
-    around: makes a context in which calls run, entered once for many.
+    run: does the work once.
+    facts: returns further results by name; called after all rounds.
+    around: returns a context for all calls of a round.
   """
 
   run: Callable[[], Any]
@@ -42,16 +42,16 @@ def measure(
 ) -> Dict[str, List[float]]:
   """Runs contenders in turn, round after round.
 
-  A machine's speed drifts; within a round all see about the same machine, so
-  ratios are to be taken round by round.
+  The speed of a machine drifts, but little within a round. So compare
+  contenders by the ratio of their times within a round.
 
   Args:
-    contenders: by name.
-    rounds: how often to go through them.
-    seconds: no new round begins after this long, but three are run.
+    contenders: the contenders by name.
+    rounds: the number of rounds.
+    seconds: no new round starts after this time, but at least three rounds run.
 
   Returns:
-    The seconds per call, for each contender one number for each round.
+    For each contender, the seconds per call in each round.
   """
   repeats = {}
   for name, contender in contenders.items():
@@ -65,19 +65,20 @@ def measure(
   for i in range(rounds):
     if i >= 3 and time.perf_counter() - start > seconds:
       break
-    # Nobody is always the one that runs after somebody else.
+    # Rotate the order, so that no contender always runs first.
     for name in names[i % len(names) :] + names[: i % len(names)]:
       run = contenders[name].run
       with contenders[name].around():
         if repeats[name] > 1:
-          # Caches and thread pools still belong to the one before.
+          # Warm up: caches and thread pools are in the state that the previous
+          # contender left.
           run()
         measured[name].append(_time(run, repeats[name]))
   return measured
 
 
 def _time(run, repeats=1) -> float:
-  """Seconds per call."""
+  """Returns the seconds per call."""
   start = time.perf_counter()
   for _ in range(repeats):
     run()

@@ -1,6 +1,6 @@
 # Copyright 2026 The kmeans_estimator Authors.
 # SPDX-License-Identifier: Apache-2.0
-"""A whole training, and how good its result is."""
+"""Cases that train until the loss converges."""
 
 from typing import Dict
 
@@ -14,17 +14,17 @@ from benchmarks import timing
 from kmeans_estimator import inputs
 from kmeans_estimator import kmeans as kmeans_lib
 
-# Training stops when the loss changes by less, relatively.
+# Training stops when the relative change of the loss is below this.
 _TOLERANCE = 1e-4
 
 
 def to_tolerance(
     n: int, d: int, k: int, separated: bool = False
 ) -> Dict[str, timing.Contender]:
-  """Trains from the same centers, and stops after the same step.
+  """Measures training from the same initial centers, for as many steps.
 
-  Estimators stop by the relative change of the loss, which the other libraries
-  do not look at; they make as many steps as ours did.
+  Estimators stop by the relative change of the loss. The other libraries have
+  no such criterion, so they run the number of steps that ours ran.
   """
   points, centers = data.clusters(n, d, k, separated)
   input_fn = inputs.array_input_fn(points)

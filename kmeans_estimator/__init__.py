@@ -32,6 +32,7 @@ if TYPE_CHECKING:
   from kmeans_estimator import estimator
   from kmeans_estimator import factorization
   from kmeans_estimator import features
+  from kmeans_estimator import hooks
   from kmeans_estimator import inputs
   from kmeans_estimator import ops
   from kmeans_estimator.estimator import restore_tf_estimator

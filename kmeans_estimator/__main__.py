@@ -52,7 +52,8 @@ def main():
     print(_USAGE, file=sys.stderr)
     sys.exit(2)
   if sys.argv[0] == '--version':
-    # Before TensorFlow is imported, which would log to the same terminal.
+    # Must be set before TensorFlow is imported, or TensorFlow's log lines mix
+    # with the output.
     os.environ.setdefault('TF_CPP_MIN_LOG_LEVEL', '2')
     from kmeans_estimator import _about
 
@@ -96,7 +97,7 @@ def _run(source, path, version):
 
 
 class _Import:
-  """The import statement; prepares TensorFlow before anyone can see it."""
+  """Replaces `__import__` to prepare TensorFlow before the script uses it."""
 
   def __init__(self, source, folder, version):
     self._import = builtins.__import__
@@ -108,7 +109,8 @@ class _Import:
     self._as_tensorflow_1 = False
 
   def __call__(self, name, globals=None, locals=None, fromlist=(), level=0):
-    # Our own modules import TensorFlow too: too late, half imported themselves.
+    # Prepare also before the script imports this package: its modules import
+    # TensorFlow, but while they are half imported, it is too late to prepare.
     if name.partition('.')[0] in ('tensorflow', __package__) and not (
         level or self._prepared
     ):
@@ -133,11 +135,11 @@ class _Import:
       _become_tensorflow_1()
 
   def advice(self, error: BaseException) -> Optional[str]:
-    """What to try if an error comes from the wrong one of the TensorFlows."""
+    """Returns advice if the script ran with the wrong TensorFlow; or None."""
     name = _missing_name(error)
     if name is None or not self._prepared or self._version is not None:
       return None
-    # Not by an import, which would be one of the program to us.
+    # Not by an import statement, which would call this object.
     given = sys.modules['tensorflow']
     other, flag = given.compat.v1, '--tf1'
     reason = (
@@ -159,7 +161,7 @@ class _Import:
     )
 
   def _is_users(self, importer):
-    """Whether a module is the script or lies beside it."""
+    """Returns whether a module is the script or is in the script's folder."""
     name = (importer or {}).get('__name__', '')
     top = sys.modules.get(name.partition('.')[0])
     place = os.path.dirname(getattr(top, '__file__', None) or '')
@@ -169,7 +171,7 @@ class _Import:
 
 
 def _restore_names():
-  """Puts back into TensorFlow what programs of any version may ask for."""
+  """Restores Estimator and `contrib.factorization` in TensorFlow."""
   import tensorflow as tf
 
   from kmeans_estimator import estimator
@@ -194,7 +196,7 @@ def _become_tensorflow_1():
 
 
 def _names_of_tensorflow_1(source, folder):
-  """Finds what a program uses that TensorFlow 2 does not have."""
+  """Finds the names in a program that only TensorFlow 1 has."""
   import tensorflow as tf
 
   return sorted(
@@ -205,7 +207,7 @@ def _names_of_tensorflow_1(source, folder):
 
 
 def _missing_name(error):
-  """The name, as from `tensorflow` on, that an error says does not exist."""
+  """Returns the name in `tensorflow` that an error reports as missing."""
   if not isinstance(error, (AttributeError, ImportError)):
     return None
   for pattern, owner, name in (
@@ -220,7 +222,7 @@ def _missing_name(error):
 
 
 def _has(module, name):
-  """Whether a dotted name can be followed from `module`."""
+  """Returns whether `module` has a dotted name."""
   value = module
   for part in name.split('.'):
     if not isinstance(value, (types.ModuleType, type)):
@@ -233,9 +235,10 @@ def _has(module, name):
 
 
 class _ExceptHook:
-  """An excepthook that shows tracebacks as `python SCRIPT` has them.
+  """An excepthook that prints the traceback that `python SCRIPT` would print.
 
-  It adds what to do if the script was given the wrong TensorFlow.
+  If the script ran with the wrong TensorFlow, it also prints how to change
+  that.
   """
 
   def __init__(self, hook, importer):
@@ -260,7 +263,7 @@ class _ExceptHook:
     frames: List[types.TracebackType] = []
     while traceback:
       if traceback.tb_frame.f_code is _run.__code__:
-        frames = []  # What lies above is the interpreter's way into here.
+        frames = []  # Drop the frames from the interpreter to the script.
       elif traceback.tb_frame.f_code.co_filename != __file__:
         frames.append(traceback)
       traceback = traceback.tb_next

@@ -1,6 +1,6 @@
 # Copyright 2026 The kmeans_estimator Authors.
 # SPDX-License-Identifier: Apache-2.0
-"""What a report of a fault should say about an installation."""
+"""Describes the installation, for bug reports."""
 
 import platform
 
@@ -11,7 +11,7 @@ from kmeans_estimator.ops import native
 
 
 def versions() -> str:
-  """Describes versions, and the ops that CPUs run; a line each."""
+  """Returns the versions and the kind of CPU ops, one per line."""
   ops = (
       f'native, {native.instruction_set()}'
       if native.is_available()

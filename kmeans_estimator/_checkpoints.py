@@ -1,10 +1,10 @@
 # Copyright 2026 The kmeans_estimator Authors.
 # SPDX-License-Identifier: Apache-2.0
-"""Which checkpoint of a model is damaged, and which one is whole.
+"""Finds damaged checkpoints and explains how to return to an intact one.
 
-TensorFlow reports a damaged file without its name, and takes a folder without a
-readable `checkpoint` file for an empty one: it would train a new model over the
-checkpoints of the old one.
+TensorFlow's errors do not name a damaged file. And TensorFlow treats a folder
+without a readable `checkpoint` file as empty: it would train a new model over
+the checkpoints of the old model.
 """
 
 import contextlib
@@ -14,25 +14,27 @@ from typing import Iterator, List, Optional
 
 import tensorflow as tf
 
-# As Estimator and its hooks name the files of a checkpoint.
+# The names that Estimator and its hooks give to the files of a checkpoint.
 _FILE = re.compile(r'(model\.ckpt-(\d+))\.(index|data-\d{5}-of-\d{5})')
 
-# What TensorFlow raises where it cannot read a file; the second, where a file
-# is too short.
+# The errors that TensorFlow raises if it cannot read a file. For a file that is
+# too short it raises IndexError.
 _READ_ERRORS = (tf.errors.OpError, IndexError)
 
 
 def check_latest(model_dir: str) -> None:
-  """Refuses a folder that holds checkpoints, but not the latest one.
+  """Refuses a folder that holds checkpoints, but not the latest checkpoint.
 
-  Reads the file `checkpoint` and looks for one other file.
+  The check is cheap: it reads the file `checkpoint`, and only looks whether the
+  checkpoint that this file names exists.
 
   Args:
     model_dir: the folder. It may be empty or not exist.
 
   Raises:
-    tf.errors.DataLossError: the file `checkpoint` is missing beside checkpoints
-      or cannot be read, or the checkpoint that it names is missing.
+    tf.errors.DataLossError: the folder holds checkpoints but no file
+      `checkpoint`, or that file cannot be read, or the checkpoint that it names
+      is missing.
   """
   state_file = os.path.join(model_dir, 'checkpoint')
   if tf.io.gfile.exists(state_file):
@@ -53,17 +55,18 @@ def check_latest(model_dir: str) -> None:
 
 @contextlib.contextmanager
 def explained(prefix: str) -> Iterator[None]:
-  """Explains the errors of what reads a checkpoint inside.
+  """Explains errors raised inside this context by a damaged checkpoint.
 
   Args:
-    prefix: the checkpoint, as `tf.train.latest_checkpoint` returns it.
+    prefix: the checkpoint that the code inside reads, as
+      `tf.train.latest_checkpoint` returns it.
 
   Yields:
-    Nothing.
+    None.
 
   Raises:
-    tf.errors.DataLossError: something inside failed, as the checkpoint is
-      damaged.
+    tf.errors.DataLossError: the code inside raised an error, and the checkpoint
+      is damaged. The message names the file.
   """
   try:
     yield
@@ -75,17 +78,18 @@ def explained(prefix: str) -> Iterator[None]:
 
 
 def problem_of(prefix: str) -> Optional[str]:
-  """Reads all of a checkpoint.
+  """Reads a whole checkpoint to find damage.
 
   Args:
     prefix: the checkpoint, as `tf.train.latest_checkpoint` returns it.
 
   Returns:
-    What is wrong with which file; None if the checkpoint is whole.
+    A description of the damage that names the file; None if the checkpoint is
+    intact.
   """
   folder, name = os.path.split(prefix)
   files = _files(folder)
-  if name in files:  # All of a checkpoint of TensorFlow 0.x.
+  if name in files:  # Format V1 of TensorFlow 0.x: the checkpoint is one file.
     return None
   index = prefix + '.index'
   shards = sorted(
@@ -119,7 +123,7 @@ def problem_of(prefix: str) -> Optional[str]:
 
 
 def _state(model_dir):
-  """What the file `checkpoint` says, or None if it says nothing."""
+  """Returns the content of the file `checkpoint`; None if it is unreadable."""
   try:
     return tf.train.get_checkpoint_state(model_dir)
   except ValueError:  # Not text, or an empty file.
@@ -139,13 +143,14 @@ def _damaged(prefix, problem, folder):
 
 
 def _data_loss(problem, folder, but=None):
-  """The error that states a problem and says how to go on from it."""
+  """Returns an error that states a problem and how to continue training."""
   for checkpoint in _checkpoints(folder):
     path = os.path.join(folder, checkpoint)
     if path != but and problem_of(path) is None:
       advice = (
-          f'The latest whole checkpoint is {path}. To go back to it, let the '
-          f'file {os.path.join(folder, "checkpoint")} consist of this line:\n'
+          f'The latest whole checkpoint is {path}. To go back to it, replace '
+          f'the content of the file {os.path.join(folder, "checkpoint")} by '
+          'this line:\n'
           f'model_checkpoint_path: "{checkpoint}"'
       )
       break
@@ -158,15 +163,14 @@ def _data_loss(problem, folder, but=None):
 
 
 def _checkpoints(folder) -> List[str]:
-  """The names of checkpoints of which there is at least one file, newest first.
-  """
+  """Returns names of checkpoints with at least one file, latest first."""
   matches = filter(None, map(_FILE.fullmatch, _files(folder)))
   steps = {match[1]: int(match[2]) for match in matches}
   return sorted(steps, key=lambda name: steps[name], reverse=True)
 
 
 def _files(folder) -> List[str]:
-  # No pattern, in which the name of a folder may have a meaning of its own.
+  # Not `glob`: the name of the folder may contain characters of a pattern.
   try:
     return tf.io.gfile.listdir(folder or '.')
   except tf.errors.NotFoundError:

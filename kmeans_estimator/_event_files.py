@@ -1,11 +1,11 @@
 # Copyright 2026 The kmeans_estimator Authors.
 # SPDX-License-Identifier: Apache-2.0
-"""Closes the event files of a model when its Estimators are gone.
+"""Closes the event files of a model when its Estimators are deleted.
 
-TensorFlow opens one event file for each folder that summaries go to, and keeps
-it open, with a thread that writes to it, until the process ends. That gives all
-`train`s of an Estimator one file, and a process that trains a thousand models a
-thousand open files.
+TensorFlow opens one event file for each folder that it writes summaries to, and
+keeps the file and a thread that writes to it until the process ends. All calls
+of `train` of an Estimator thus share one file. But a process that trains a
+thousand models would have a thousand open files and threads.
 """
 
 import os
@@ -23,10 +23,12 @@ _in_use: Any = weakref.WeakValueDictionary()
 
 
 def of(model_dir: str) -> 'EventFiles':
-  """Returns the event files of a model, to be held by each of its Estimators.
+  """Returns the event files of a model, shared by all its Estimators.
+
+  Each Estimator of the model keeps a reference to the returned object.
 
   Args:
-    model_dir: where the model is.
+    model_dir: the folder of the model.
   """
   with _lock:
     files = _in_use.get(model_dir)
@@ -36,37 +38,40 @@ def of(model_dir: str) -> 'EventFiles':
 
 
 class EventFiles:
-  """Closes a model's event files once nobody refers to this object any more."""
+  """Closes a model's event files when this object is garbage collected."""
 
   def __init__(self, model_dir: str):
-    """Use `of`, so that all Estimators of a model share one object.
+    """Creates the object. Call `of` instead: it returns one object per model.
 
     Args:
-      model_dir: where the model is.
+      model_dir: the folder of the model.
     """
     self._model_dir = model_dir
     self._folders: Set[str] = set()
     weakref.finalize(self, _close, self._folders)
 
   def will_open(self, folder: str) -> None:
-    """Takes charge of the event file that TensorFlow may open in a folder.
+    """Registers a folder where TensorFlow may open an event file.
+
+    If an event file is open in the folder already, the code that opened it must
+    close it, and this object does not.
 
     Args:
-      folder: where TensorFlow will write summaries. If an event file is open
-        there already, it belongs to whoever opened it.
+      folder: the folder that TensorFlow will write summaries to.
     """
     if not event_writers.is_open(folder):
       self._folders.add(folder)
 
   def __reduce__(self) -> Any:
-    # Copies of an Estimator write to the same files.
+    # Copied Estimators write to the same files, so they share this object.
     return of, (self._model_dir,)
 
 
 def _close(folders: Set[str]) -> None:
   writers = [event_writers.pop(folder) for folder in folders]
   writers = [writer for writer in writers if writer is not None]
-  # Garbage is collected in any thread. A writer's own cannot wait for itself.
+  # Python collects garbage in any thread, possibly in the thread of a writer.
+  # Closing the writer waits for that thread, so it must happen in a new thread.
   if threading.current_thread().name == event_writers.THREAD_NAME:
     threading.Thread(target=_close_writers, args=(writers,)).start()
   else:
@@ -85,10 +90,10 @@ def _close_writers(writers):
 
 
 def _make_unique(path):
-  """Renames an event file that TensorFlow would overwrite.
+  """Renames a closed event file that TensorFlow could overwrite.
 
-  Its name tells the second in which it was opened. If TensorFlow opens another
-  one in that second, that one has the same name.
+  The file's name holds the second in which it was opened. If TensorFlow opens a
+  second file in the same second, it gives the file the same name.
   """
   if f'.{int(time.time())}.' not in os.path.basename(path):
     return

@@ -1,6 +1,6 @@
 # Copyright 2026 The kmeans_estimator Authors.
 # SPDX-License-Identifier: Apache-2.0
-"""What happens around the steps of a training session."""
+"""Hooks that the training session of every model has."""
 
 import time
 from typing import Callable, Optional
@@ -12,11 +12,11 @@ _LOSS_OF_A_WORKER = (tf.errors.AbortedError, tf.errors.UnavailableError)
 
 
 class InitializeClustersHook(tf.compat.v1.train.SessionRunHook):
-  """Has the initial centers chosen before the first step.
+  """Chooses the initial centers, or waits for them, before the first step.
 
-  The chief runs the init op on one batch after the other until all centers are
-  chosen. Everyone else looks at the variable now and then, without reading any
-  input.
+  The chief runs the init op, which takes one batch per run, until all centers
+  are chosen. Every other worker checks the variable `initialized` at intervals
+  and reads no input.
   """
 
   def __init__(
@@ -33,15 +33,17 @@ class InitializeClustersHook(tf.compat.v1.train.SessionRunHook):
 
     Args:
       init_op: chooses some centers from the next batch.
-      initialized: bool scalar, set once all of them are chosen.
-      clusters: the centers chosen so far, a row each.
+      initialized: bool scalar; True when all centers are chosen.
+      clusters: the centers chosen so far, one per row.
       num_clusters: k.
       is_chief: whether this task chooses the centers.
-      save: called with the session when this task has chosen them. An input
-        that ends before the first step would leave them in no checkpoint: the
-        time to write the one of step 0 is over before hooks choose centers.
-      follow_chief: `replicas.broadcast_from_first`, for tasks that have
-        variables of their own; every task runs it, once the chief gets there.
+      save: function that saves a checkpoint, called with the session after this
+        task has chosen the centers. TensorFlow saves the checkpoint of step 0
+        before hooks choose centers. So if the input ends before the first step,
+        no other checkpoint would hold the centers.
+      follow_chief: the op of `replicas.broadcast_from_first`, if each task has
+        its own copy of the variables. Every task runs it, and it ends when all
+        tasks, including the chief, have run it.
     """
     self._init_op = init_op
     self._initialized = initialized
@@ -69,11 +71,11 @@ class InitializeClustersHook(tf.compat.v1.train.SessionRunHook):
     try:
       session.run(self._follow_chief)
     except _LOSS_OF_A_WORKER as error:
-      # Estimator would try again and again, while TensorFlow lets no process
-      # back into a cluster that it has seen fail.
+      # Estimator retries after these two errors, for ever: TensorFlow does not
+      # admit a process back into a cluster in which a process has failed.
       raise RuntimeError(
-          'Another worker has gone, or has come to the end of its input. Start '
-          'all workers again; they go on from the latest checkpoint.'
+          'Another worker has gone: it failed, or its input ended. Start all '
+          'workers again; they continue from the latest checkpoint.'
       ) from error
 
   def _check_columns(self, session):
@@ -82,7 +84,7 @@ class InitializeClustersHook(tf.compat.v1.train.SessionRunHook):
     if columns not in (None, of_chief):
       raise ValueError(
           f'The features have {columns} columns, but those that the chief '
-          f'trains on have {of_chief}.'
+          f'trains on have {of_chief}. Give the same features to all tasks.'
       )
 
   def _choose(self, session):
@@ -95,21 +97,23 @@ class InitializeClustersHook(tf.compat.v1.train.SessionRunHook):
           None,
           None,
           f'The input ended when {selected} of {self._num_clusters} initial '
-          'centers were chosen. Give more rows, or fewer num_clusters.',
+          'centers were chosen. Give more rows, or a smaller num_clusters.',
       ) from None
 
 
 class WaitingLimitHook(tf.compat.v1.train.SessionRunHook):
-  """Ends a step in which other workers have not been heard of for too long.
+  """Ends a step that takes too long because another worker is dead.
 
-  A worker that waits for the share of one that was killed would wait for ever.
+  A step sums over all workers. If a worker is killed, the other workers would
+  wait for its summand for ever.
   """
 
   def __init__(self, seconds: int):
     """Creates the hook.
 
     Args:
-      seconds: a step that takes longer raises `DeadlineExceededError`.
+      seconds: the time limit of a step. A longer step raises
+        `DeadlineExceededError`.
     """
     self._options = tf.compat.v1.RunOptions(timeout_in_ms=seconds * 1000)
 
@@ -119,10 +123,11 @@ class WaitingLimitHook(tf.compat.v1.train.SessionRunHook):
 
 
 class RelativeToleranceHook(tf.compat.v1.train.SessionRunHook):
-  """Stops training once the loss hardly changes from step to step.
+  """Stops training when the relative change of the loss is small.
 
-  That is, once `|loss - previous| / (1 + |previous|)` is 0, or below the
-  tolerance.
+  The relative change from one step to the next is
+  `|loss - previous| / (1 + |previous|)`. Training stops if it is below the
+  tolerance, or 0.
   """
 
   def __init__(self, loss: tf.Tensor, tolerance: float):
@@ -130,7 +135,7 @@ class RelativeToleranceHook(tf.compat.v1.train.SessionRunHook):
 
     Args:
       loss: scalar, the loss of the step.
-      tolerance: stop below this relative change. With 0 training stops when
+      tolerance: training stops below this relative change. With 0 it stops when
         the loss does not change at all.
     """
     self._loss = loss

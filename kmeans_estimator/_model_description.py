@@ -1,10 +1,11 @@
 # Copyright 2026 The kmeans_estimator Authors.
 # SPDX-License-Identifier: Apache-2.0
-"""What a checkpoint does not say of its model, in a file beside it.
+"""Describes a model in a file next to its checkpoints.
 
-The reference's checkpoints hold neither the distance metric nor the names of
-the features, and its readers look at nothing but checkpoints. So the file may
-be missing, and then nothing is known.
+Checkpoints hold neither the distance metric nor the names of the features,
+because TensorFlow's KMeans writes and reads the same checkpoints. If
+TensorFlow's KMeans trained the model, the file is missing, and metric and names
+are unknown.
 """
 
 import dataclasses
@@ -17,27 +18,27 @@ import tensorflow as tf
 from kmeans_estimator import saver as saver_lib
 
 _FILE = 'kmeans.json'
-# Estimator's name for the features of an export that have no name.
+# The name that Estimator gives to unnamed features in an export.
 _NAMELESS = ['feature']
 
 
 @dataclasses.dataclass(frozen=True)
 class Description:
-  """What a graph takes its points for.
+  """The distance metric and the feature names of a model or a graph.
 
   Attributes:
-    distance_metric: as the Estimator was given it.
-    feature_names: in the order of the columns; None where they have no names.
+    distance_metric: the argument of the Estimator.
+    feature_names: in the order of the columns; None if features have no names.
   """
 
   distance_metric: str
   feature_names: Optional[List[str]] = None
 
   def check(self, folder: str) -> None:
-    """Refuses to go on with the model in a folder if it is another one.
+    """Checks that the model in a folder has this description.
 
     Args:
-      folder: where the model's checkpoints are.
+      folder: the folder of the model's checkpoints.
 
     Raises:
       ValueError: the distance metric or the names of the features differ.
@@ -58,16 +59,16 @@ class Description:
     ):
       raise ValueError(
           f'The features are {self.feature_names}, but the model in {folder} '
-          f'was trained on {names}. Give features of these names.'
+          f'was trained on {names}. Give features with the names of the model.'
       )
 
   def write(self, folder: str, goes_on: bool) -> None:
-    """Describes the model in a folder, unless the file says the same.
+    """Writes the description of the model in a folder, if it has changed.
 
     Args:
-      folder: where the model's checkpoints are.
-      goes_on: whether the model is the one that the file is of, so that names
-        stay known if it is trained on features without any.
+      folder: the folder of the model's checkpoints.
+      goes_on: whether training continues the model that the file describes. If
+        so, unnamed features keep the names in the file.
     """
     before = _read(folder)
     content = dataclasses.asdict(self)
@@ -76,20 +77,21 @@ class Description:
     if content == before:
       return
     path = os.path.join(folder, _FILE)
-    # Nobody is to read half of it.
+    # Write a new file and rename it: other processes never read a half-written
+    # file.
     with tf.io.gfile.GFile(path + '.new', 'w') as file:
       file.write(json.dumps(content, indent=2) + '\n')
     tf.io.gfile.rename(path + '.new', path, overwrite=True)
 
 
 class DescribedSaver(saver_lib.KMeansSaver):
-  """A `KMeansSaver` that keeps a description beside its checkpoints."""
+  """A `KMeansSaver` that writes and checks the description of the model."""
 
   _description: Optional[Description] = None
   _has_restored = False
 
   def described_by(self, description: Description) -> 'DescribedSaver':
-    """Sets what the graph takes its points for; returns the saver."""
+    """Sets the description of the graph; returns the saver."""
     self._description = description
     return self
 
@@ -100,12 +102,13 @@ class DescribedSaver(saver_lib.KMeansSaver):
 
     Args:
       sess: the session to save from.
-      *args: as `tf.compat.v1.train.Saver.save`.
-      **kwargs: likewise. `write_state=False` is for exports, which are read
-        with a signature and need no description.
+      *args: arguments of `tf.compat.v1.train.Saver.save`.
+      **kwargs: arguments of `tf.compat.v1.train.Saver.save`. With
+        `write_state=False`, as in an export, no description is written: an
+        export has signatures instead.
 
     Returns:
-      As `KMeansSaver.save`.
+      The result of `KMeansSaver.save`.
     """
     path = super().save(sess, *args, **kwargs)
     if path and self._description and kwargs.get('write_state', True):
@@ -120,8 +123,9 @@ class DescribedSaver(saver_lib.KMeansSaver):
       save_path: the checkpoint.
 
     Raises:
-      ValueError: as `KMeansSaver.restore`; or the model was trained with
-        another distance metric, or on features of other names.
+      ValueError: see `KMeansSaver.restore`; or the model was trained with a
+        different distance metric or on features with different names.
+      tf.errors.DataLossError: the checkpoint is damaged.
     """
     if self._description:
       self._description.check(os.path.dirname(save_path))
@@ -136,20 +140,21 @@ def check_folder(model_dir: str) -> None:
     model_dir: the folder.
 
   Raises:
-    ValueError: its name holds a character that TensorFlow takes for a pattern.
+    ValueError: the path of the folder contains a character that TensorFlow
+      interprets as part of a pattern.
   """
   patterns = '[*?' if os.name == 'nt' else '[*?\\'
   found = [character for character in patterns if character in model_dir]
   if found:
     raise ValueError(
         f'model_dir must not contain {" or ".join(found)}, which TensorFlow '
-        'takes for patterns when it looks for checkpoints; got '
+        'interprets as a pattern when it looks for checkpoints; got '
         f'{model_dir!r}. Rename the folder.'
     )
 
 
 def _read(folder):
-  """The description in a folder; empty where there is none to be read."""
+  """Returns the description in a folder; {} if it is missing or unreadable."""
   try:
     with tf.io.gfile.GFile(os.path.join(folder, _FILE)) as file:
       content = json.loads(file.read())

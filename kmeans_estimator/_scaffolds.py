@@ -1,10 +1,10 @@
 # Copyright 2026 The kmeans_estimator Authors.
 # SPDX-License-Identifier: Apache-2.0
-"""How the sessions of a model start, and what they save.
+"""Scaffolds, savers and hooks for the sessions of a model.
 
-A `Scaffold` says how a session initialises or restores its variables. The hooks
-here go with it: they choose the initial centers, and keep the workers of one
-step together.
+A `Scaffold` defines how a session initialises or restores its variables. The
+hooks that accompany it choose the initial centers, and keep synchronous workers
+together.
 """
 
 import os
@@ -19,15 +19,18 @@ from kmeans_estimator.ops import parameters as parameters_lib
 from kmeans_estimator.ops import replicas
 from kmeans_estimator.ops import state as state_lib
 
+# Limits a step of synchronous workers. A longer step raises
+# DeadlineExceededError: presumably another worker is dead. Users change it by
+# `operation_timeout_in_ms` of the session config.
 _LONGEST_STEP_SECONDS = 30 * 60
 
 
 class Training(NamedTuple):
-  """What a training session needs besides the graph of a step.
+  """The parts of a training session besides the graph of a step.
 
   Attributes:
     scaffold: initialises or restores the variables.
-    hooks: choose the initial centers, for each task.
+    hooks: for every task; they choose the initial centers or wait for them.
     chief_hooks: for the chief only.
   """
 
@@ -43,13 +46,13 @@ def training(
     description: _model_description.Description,
     config: Any,
 ) -> Training:
-  """How a training session starts.
+  """Makes the scaffold and the hooks of a training session.
 
   Args:
     state: the variables of training.
     init_op: chooses some of the initial centers from the next batch.
-    parameters: how to cluster.
-    description: what the graph takes its points for.
+    parameters: the parameters of k-means.
+    description: distance metric and feature names of the graph.
     config: the `estimator.RunConfig`.
 
   Returns:
@@ -85,15 +88,16 @@ def trained(
     parameters: parameters_lib.Parameters,
     description: _model_description.Description,
 ) -> tf.compat.v1.train.Scaffold:
-  """How a session that evaluates or predicts starts: from a trained model.
+  """Makes the scaffold of a session that evaluates or predicts.
 
   Args:
     state: the variables of the graph.
-    parameters: how to cluster.
-    description: what the graph takes its points for.
+    parameters: the parameters of k-means.
+    description: distance metric and feature names of the graph.
 
   Returns:
-    A scaffold that restores a checkpoint, and refuses to start without one.
+    A scaffold that restores the checkpoint of a trained model. Without a
+    checkpoint it raises ValueError when the session starts.
   """
   saver = _model_description.DescribedSaver(
       state, parameters.num_clusters, must_be_trained=True, defer_build=True
@@ -108,13 +112,13 @@ def saver_of_training(
     config: Any,
     must_be_trained: bool,
 ) -> saver_lib.KMeansSaver:
-  """The saver of a training session.
+  """Makes the saver of a training session.
 
   Args:
     state: the variables of training.
-    parameters: how to cluster.
-    description: what the graph takes its points for.
-    config: the `estimator.RunConfig`; says how many checkpoints to keep.
+    parameters: the parameters of k-means.
+    description: distance metric and feature names of the graph.
+    config: the `estimator.RunConfig`, with the number of checkpoints to keep.
     must_be_trained: see `KMeansSaver`.
   """
   return _model_description.DescribedSaver.for_training(
@@ -123,13 +127,13 @@ def saver_of_training(
 
 
 class _Scaffold(tf.compat.v1.train.Scaffold):
-  """A Scaffold whose ready ops are the same small one.
+  """A Scaffold with one small op as `ready_op` and `ready_for_local_init_op`.
 
-  Those that it would make by itself are a fifth of the nodes of the graph.
-  Like them, this one is made for sessions only and goes into no export.
+  The two ops that TensorFlow would build are a fifth of the nodes of the graph.
+  Like these, the small op is built when a session starts, so no export has it.
 
-  A `CheckpointSaverHook` of the user finds the saver where Estimator puts the
-  one of a model that brings none.
+  The saver is added to the collection `SAVERS`, as Estimator does with its
+  default saver, so that a `CheckpointSaverHook` of the user finds it.
   """
 
   def finalize(self):
@@ -137,7 +141,7 @@ class _Scaffold(tf.compat.v1.train.Scaffold):
         tf.compat.v1.GraphKeys.READY_OP,
         tf.compat.v1.GraphKeys.READY_FOR_LOCAL_INIT_OP,
     )
-    # A session that is lost is replaced by one on the same graph.
+    # A session that replaces a failed session finalizes the same graph again.
     if not tf.compat.v1.get_collection(keys[0]):
       tf.compat.v1.add_to_collections(keys, _uninitialized_variables())
     if not tf.compat.v1.get_collection(tf.compat.v1.GraphKeys.SAVERS):
@@ -157,11 +161,11 @@ def _uninitialized_variables():
 
 
 def _of_several_workers(state, parameters):
-  """How workers with variables of their own start.
+  """Builds the ops that start a worker whose variables are a replica's copies.
 
   Returns:
-    An op by which a worker initialises its variables without waiting for the
-    others, and the op that then gives it the values of the first one.
+    An op by which a worker initialises its variables without waiting for other
+    workers, and an op that then copies the first replica's values to all.
   """
   global_step = tf.compat.v1.train.get_global_step()
   of_training = [v for v in (*state, global_step) if v is not None]
@@ -189,9 +193,9 @@ def _limit_of_waiting(config):
 
 
 def _checkpoints_without_summaries(saver, config):
-  """The hook that TensorFlow forgets among several workers.
+  """Returns the saver hook that TensorFlow omits with several workers.
 
-  Where no summaries are to be saved, it saves no checkpoints either.
+  If summaries are off, TensorFlow adds no hook that saves checkpoints either.
   """
   steps, seconds = config.save_checkpoints_steps, config.save_checkpoints_secs
   if config.save_summary_steps or not (steps or seconds):
@@ -204,7 +208,7 @@ def _checkpoints_without_summaries(saver, config):
 
 
 def _save_function(saver, config):
-  """What writes a checkpoint at step 0, if any are to be written."""
+  """Returns a function that saves a checkpoint; None if checkpoints are off."""
   if not (config.save_checkpoints_steps or config.save_checkpoints_secs):
     return None
 

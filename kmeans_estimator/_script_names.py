@@ -1,6 +1,6 @@
 # Copyright 2026 The kmeans_estimator Authors.
 # SPDX-License-Identifier: Apache-2.0
-"""Which names of TensorFlow a program uses, by its text."""
+"""Finds the names of TensorFlow in the source of a program."""
 
 import ast
 import os
@@ -13,12 +13,12 @@ _TELLS_VERSION = re.compile(
 
 
 def of_program(source: bytes, folder: str) -> Set[str]:
-  """Finds what a script and the modules beside it use of `tensorflow`.
+  """Finds the names of `tensorflow` in a script and the modules next to it.
 
   Args:
-    source: the script's text, free of syntax errors.
-    folder: where the script is. Modules that lie there count if the script
-      imports them, or another such module does.
+    source: the source of the script.
+    folder: the folder of the script. Modules in this folder count if the script
+      imports them, directly or through other modules in the folder.
 
   Returns:
     The names, see `of_module`.
@@ -27,7 +27,7 @@ def of_program(source: bytes, folder: str) -> Set[str]:
 
 
 def _trees(source: bytes, folder: str) -> Iterator[ast.Module]:
-  """Yields the script's tree, and that of each module that imports lead to."""
+  """Yields the syntax trees of the script and of the modules it imports."""
   seen: Set[str] = set()
   todo: List[Tuple[bytes, str]] = [(source, '')]
   while todo:
@@ -35,7 +35,7 @@ def _trees(source: bytes, folder: str) -> Iterator[ast.Module]:
     try:
       tree = ast.parse(text)
     except (SyntaxError, ValueError):
-      continue  # Its import will say why.
+      continue  # Python reports the syntax error when it runs the source.
     yield tree
     for module in _imported(tree, package) - seen:
       seen.add(module)
@@ -50,7 +50,7 @@ def _trees(source: bytes, folder: str) -> Iterator[ast.Module]:
 
 
 def _imported(tree: ast.Module, package: str) -> Set[str]:
-  """The dotted names that a module of a package imports, or may import."""
+  """Returns dotted names of modules that a module of a package may import."""
   names: Set[str] = set()
   for node in ast.walk(tree):
     if isinstance(node, ast.Import):
@@ -59,9 +59,9 @@ def _imported(tree: ast.Module, package: str) -> Set[str]:
       parents = package.split('.')[: 1 - node.level or None]
       base = [part for part in parents if node.level and part]
       base += [node.module] if node.module else []
-      # What is imported from a package may be a module of it.
+      # `from package import name` may import the module `package.name`.
       names.update('.'.join([*base, item.name]) for item in node.names)
-  # The import of a module imports the packages that it is in.
+  # Importing `a.b.c` also imports `a` and `a.b`.
   return {
       '.'.join(parts[: i + 1])
       for parts in (name.split('.') for name in names)
@@ -70,16 +70,16 @@ def _imported(tree: ast.Module, package: str) -> Set[str]:
 
 
 def of_module(tree: ast.Module) -> Set[str]:
-  """Finds what a module uses of `tensorflow`, whatever its version.
+  """Finds the names of `tensorflow` that a module uses.
 
   Args:
-    tree: the module.
+    tree: the syntax tree of the module.
 
   Returns:
-    A set of dotted names without the leading `tensorflow.`: those that the
+    A set of dotted names without the leading `tensorflow.`: all names that the
     module spells out, and `data.Dataset.m` for every method m that it calls on
-    something which is not a module: it may be a dataset. What stands under a
-    test of TensorFlow's version is left out.
+    an object that is not a module, because the object may be a dataset. Code
+    under a condition on TensorFlow's version is left out.
   """
   meaning = _meaning(tree)
   names: Set[str] = set()
@@ -99,7 +99,7 @@ def of_module(tree: ast.Module) -> Set[str]:
 
 
 def _meaning(tree: ast.Module) -> Dict[str, str]:
-  """What the names that a module imports stand for."""
+  """Maps the names that a module imports to the full names of the objects."""
   meaning = {}
   for node in ast.walk(tree):
     if isinstance(node, ast.Import):
@@ -117,7 +117,7 @@ def _full_name(node: ast.ImportFrom, item: ast.alias) -> str:
 
 
 def _dotted_name(node: ast.AST, meaning: Dict[str, str]) -> Optional[str]:
-  """The name that an expression like `tf.train.Saver` spells out."""
+  """Returns the full name of an expression like `tf.train.Saver`, or None."""
   parts: List[str] = []
   while isinstance(node, ast.Attribute):
     parts.insert(0, node.attr)
@@ -130,7 +130,7 @@ def _dotted_name(node: ast.AST, meaning: Dict[str, str]) -> Optional[str]:
 def _unconditional(
     tree: ast.Module, meaning: Dict[str, str]
 ) -> Iterator[ast.AST]:
-  """Yields all nodes but those under a test of TensorFlow's version."""
+  """Yields all nodes except under conditions on TensorFlow's version."""
   variables = _variables_of_version(tree, meaning)
   todo: List[ast.AST] = [tree]
   while todo:
@@ -149,7 +149,7 @@ def _unconditional(
 def _variables_of_version(
     tree: ast.Module, meaning: Dict[str, str]
 ) -> Set[str]:
-  """Variables and functions by which a module remembers the version."""
+  """Returns names of variables and functions that hold or tell the version."""
   variables: Set[str] = set()
 
   def tells(value):
@@ -157,7 +157,7 @@ def _variables_of_version(
 
   def remembered(node):
     if isinstance(node, (ast.Assign, ast.AnnAssign)) and tells(node.value):
-      # Not `self`, where an attribute is assigned.
+      # Only names in Store context: in `self.x = ...` that is not `self`.
       return {
           each.id
           for each in ast.walk(node)
@@ -180,7 +180,7 @@ def _variables_of_version(
 def _tells_version(
     expression: ast.AST, meaning: Dict[str, str], variables: Set[str]
 ) -> bool:
-  """Whether an expression depends on which TensorFlow there is."""
+  """Returns whether an expression depends on TensorFlow's version."""
   for node in ast.walk(expression):
     if isinstance(node, ast.Name) and node.id in variables:
       return True

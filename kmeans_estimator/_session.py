@@ -1,10 +1,11 @@
 # Copyright 2026 The kmeans_estimator Authors.
 # SPDX-License-Identifier: Apache-2.0
-"""What happens around the graphs of an Estimator: sessions, files, input.
+"""An Estimator with changes to its sessions, event files and input.
 
-tensorflow-estimator lets the class of an Estimator override none of its
-methods, as they were not made to be combined. The class here stands between the
-two, and keeps what each method promises.
+tensorflow-estimator refuses an object whose class overrides methods of
+`estimator.Estimator`, but does not look at base classes. So the overrides are
+in a class between `estimator.Estimator` and `KMeansClustering`. Each override
+keeps the documented behaviour of the method.
 """
 
 import contextlib
@@ -17,12 +18,14 @@ import tensorflow as tf
 
 from kmeans_estimator import _checkpoints
 from kmeans_estimator import _event_files
+from kmeans_estimator import _progress
 from kmeans_estimator import features as features_lib
 from kmeans_estimator._compat import placement
 from kmeans_estimator._compat.api import v1 as estimator_lib
 
-# Ops by which an input without tf.data gives another batch each time, or ends:
-# readers, queues, `limit_epochs`, and what Python computes or a hook feeds.
+# Types of ops by which an input without tf.data gives a new batch in each step,
+# or ends: readers, queues, `limit_epochs`, Python functions, and placeholders
+# that a hook feeds.
 _STREAM = re.compile(
     'Iterator|Reader|Dequeue|Unstage|RecordInput|CountUpTo|PyFunc|'
     'Placeholder(V2)?$'
@@ -30,18 +33,19 @@ _STREAM = re.compile(
 
 
 class Estimator(estimator_lib.Estimator):
-  """An Estimator that predicts without holding TensorFlow's default graph.
+  """An Estimator that predicts without keeping its graph as the default graph.
 
-  It also ends after one batch where the input is one tensor, closes its event
-  files when it goes, and refuses damaged checkpoints by name.
+  In addition, prediction and evaluation end after one batch if the input is a
+  tensor, the event files are closed when the Estimator is deleted, and errors
+  name the damaged files of a checkpoint.
   """
 
   def __init__(self, *args: Any, **kwargs: Any):
     """Creates the Estimator.
 
     Args:
-      *args: as for `estimator.Estimator`.
-      **kwargs: likewise.
+      *args: arguments of `estimator.Estimator`.
+      **kwargs: arguments of `estimator.Estimator`.
     """
     super().__init__(*args, **kwargs)
     self._event_files = _event_files.of(self._model_dir)
@@ -54,15 +58,15 @@ class Estimator(estimator_lib.Estimator):
       max_steps: Optional[int] = None,
       saving_listeners: Optional[List[Any]] = None,
   ) -> 'Estimator':
-    """Trains from the latest checkpoint on, or a new model if there is none.
+    """Continues training from the latest checkpoint, or trains a new model.
 
     Args:
-      input_fn: gives the points: a Dataset, or a tensor, which is the same
+      input_fn: returns the points: a Dataset, or a tensor, which is the same
         batch in every step.
       hooks: `SessionRunHook`s for the training session.
-      steps: how many steps to make. None, with `max_steps` None too: until the
-        input ends.
-      max_steps: the `global_step` to end at. Not together with `steps`.
+      steps: the number of steps to train. If `steps` and `max_steps` are None,
+        training ends with the input.
+      max_steps: the `global_step` at which training ends. Excludes `steps`.
       saving_listeners: `CheckpointSaverListener`s.
 
     Returns:
@@ -70,12 +74,14 @@ class Estimator(estimator_lib.Estimator):
 
     Raises:
       ValueError: `steps` or `max_steps` is not allowed.
-      tf.errors.DataLossError: the latest checkpoint is damaged, or it cannot be
-        known which one is the latest.
+      tf.errors.DataLossError: the latest checkpoint is damaged, or no file says
+        which checkpoint is the latest.
     """
     if self._config.is_chief:
       _checkpoints.check_latest(self._model_dir)
     self._event_files.will_open(self._model_dir)
+    hooks = list(hooks or [])
+    _progress.announce(hooks, steps, max_steps)
     return super().train(input_fn, hooks, steps, max_steps, saving_listeners)
 
   def evaluate(
@@ -86,17 +92,17 @@ class Estimator(estimator_lib.Estimator):
       checkpoint_path: Optional[str] = None,
       name: Optional[str] = None,
   ) -> Any:
-    """Takes the mean of every metric over the batches of an input.
+    """Computes the mean of every metric over the batches of an input.
 
     If the results cannot be written to `eval_dir(name)`, a warning says so.
 
     Args:
-      input_fn: gives the points: a Dataset, or a tensor, which is one batch.
-      steps: how many batches to take; a tensor is taken as often. None: until
-        the input ends.
-      hooks: `SessionRunHook`s for the evaluating session.
+      input_fn: returns the points: a Dataset, or a tensor, which is one batch.
+      steps: the number of batches to evaluate; a tensor is evaluated as many
+        times. None: until the input ends.
+      hooks: `SessionRunHook`s for the evaluation session.
       checkpoint_path: the checkpoint to evaluate. None: the latest.
-      name: tells evaluations of one model apart.
+      name: distinguishes several evaluations of the same model.
 
     Returns:
       The metrics by name, with `loss` and `global_step`.
@@ -122,24 +128,24 @@ class Estimator(estimator_lib.Estimator):
   ) -> Iterator[Any]:
     """Predicts for points until the input ends.
 
-    Between two results TensorFlow is as if no prediction were open: other
-    predictions, eager ops and Keras may run. Closing or dropping the generator
-    closes its session.
+    Between two results the default graph is the caller's: other predictions,
+    eager ops and Keras can run. Closing or deleting the generator closes its
+    session.
 
     Args:
-      input_fn: gives the points: a Dataset, or a tensor, which is one batch.
-      predict_keys: which predictions to give. None: all of them.
-      hooks: `SessionRunHook`s for the predicting session.
+      input_fn: returns the points: a Dataset, or a tensor, which is one batch.
+      predict_keys: the keys of the predictions to yield. None: all keys.
+      hooks: `SessionRunHook`s for the prediction session.
       checkpoint_path: the checkpoint to predict with. None: the latest.
-      yield_single_examples: whether to give the predictions of one point at a
-        time, or those of a whole batch.
+      yield_single_examples: True: yield the predictions of one point at a time;
+        False: those of a whole batch.
 
     Yields:
       A dict of predictions by key.
 
     Raises:
-      ValueError: the model has not been trained, or there is nothing by
-        `predict_keys`.
+      ValueError: the model has not been trained, or it has no predictions of
+        the given `predict_keys`.
       tf.errors.DataLossError: the checkpoint is damaged.
     """
     hooks = list(hooks or [])
@@ -163,7 +169,7 @@ class Estimator(estimator_lib.Estimator):
           yield {key: value[i] for key, value in batch.items()}
 
   def _call_input_fn(self, *args, **kwargs):
-    """Calls the `input_fn`, for each method and strategy."""
+    """Calls the `input_fn` and checks its result, in each mode and strategy."""
     return features_lib.check_result(super()._call_input_fn(*args, **kwargs))
 
   def _predictions_and_session(
@@ -172,7 +178,7 @@ class Estimator(estimator_lib.Estimator):
     tf.compat.v1.set_random_seed(self._config.tf_random_seed)
     self._create_and_assert_global_step(tf.compat.v1.get_default_graph())
     mode = estimator_lib.ModeKeys.PREDICT
-    # Labels may be there. They are ignored.
+    # The input may contain labels; k-means ignores them.
     features, _, input_hooks = self._get_features_and_labels_from_input_fn(
         input_fn, mode
     )
@@ -200,10 +206,10 @@ class Estimator(estimator_lib.Estimator):
     """Reads a variable of the latest checkpoint.
 
     Args:
-      name: of the variable.
+      name: the name of the variable.
 
     Returns:
-      Its value, a NumPy array.
+      The value of the variable, a NumPy array.
 
     Raises:
       ValueError: the model has not been trained.
@@ -216,7 +222,7 @@ class Estimator(estimator_lib.Estimator):
     """Lists the variables of the latest checkpoint.
 
     Returns:
-      Their names.
+      The names of the variables.
 
     Raises:
       ValueError: the model has not been trained.
@@ -240,7 +246,7 @@ class Estimator(estimator_lib.Estimator):
       checkpoint_path=None,
       strip_default_attrs=True,
   ):
-    """What each of Estimator's methods that export calls."""
+    """Exports SavedModels; all export methods of Estimator call this method."""
     self._check_latest_unless(checkpoint_path)
     with placement.portable_ops():
       return super()._export_all_saved_models(
@@ -257,7 +263,10 @@ class Estimator(estimator_lib.Estimator):
       _checkpoints.check_latest(self._model_dir)
 
   def _evaluate_build_graph(self, *args, **kwargs):
-    """Builds the graph; `loss` is `score`, which float32 need not hold."""
+    """Builds the graph and replaces the metric `loss` by `score`.
+
+    Estimator's mean of the loss is float32, `score` has the points' dtype.
+    """
     scaffold, update_op, eval_dict, all_hooks = super()._evaluate_build_graph(
         *args, **kwargs
     )
@@ -273,7 +282,7 @@ class Estimator(estimator_lib.Estimator):
       all_hooks,
       output_dir,
   ):
-    """Evaluates, and writes the results where they can be written."""
+    """Evaluates; an output folder that cannot be made is only a warning."""
     with contextlib.ExitStack() as until_written:
       try:
         tf.io.gfile.makedirs(output_dir)
@@ -296,16 +305,16 @@ class Estimator(estimator_lib.Estimator):
 
 @contextlib.contextmanager
 def _discarded_folder():
-  """A folder for event files that nobody is to read."""
+  """Yields a temporary folder for event files that are to be discarded."""
   with tempfile.TemporaryDirectory() as folder:
     event_files = _event_files.of(folder)
     event_files.will_open(folder)
     yield folder
-    del event_files  # Closes them, before the folder goes.
+    del event_files  # Closes the event files before the folder is deleted.
 
 
 class _GraphSession:
-  """A session whose graph is the default one while it works, and only then."""
+  """A session whose graph is the default graph only during its methods."""
 
   def __init__(
       self, graph: tf.Graph, session: tf.compat.v1.train.MonitoredSession
@@ -318,8 +327,8 @@ class _GraphSession:
     """
     self._graph = graph
     self._session = session
-    # A generator may live until the interpreter takes modules apart. By then a
-    # session cannot be closed any more.
+    # A generator may live until the interpreter clears modules at exit, when a
+    # session can no longer be closed. The finalizer closes it before that.
     self._at_exit = weakref.finalize(self, _close, graph, session)
 
   def should_stop(self) -> bool:
@@ -334,20 +343,20 @@ class _GraphSession:
 
   def __exit__(self, *error):
     if self._at_exit.detach() is None:
-      return False  # The interpreter's end has closed the session.
-    # The end of the input is no error.
+      return False  # The finalizer has closed the session.
+    # MonitoredSession returns True for the end of the input, which is no error.
     with self._graph.as_default():
       return self._session.__exit__(*error)
 
 
 def _close(graph, session):
-  """Closes a session that was in use, without telling its hooks of an end."""
+  """Closes an unfinished session without running the `end` of its hooks."""
   with graph.as_default():
     session.__exit__(GeneratorExit, None, None)
 
 
 class _OneBatchHook(tf.compat.v1.train.SessionRunHook):
-  """Ends after one batch, if the input would be that batch for ever."""
+  """Stops after one batch if the input would repeat that batch for ever."""
 
   def begin(self):
     graph = tf.compat.v1.get_default_graph()

@@ -1,6 +1,6 @@
 # Copyright 2026 The kmeans_estimator Authors.
 # SPDX-License-Identifier: Apache-2.0
-"""Holding back the signals that end a process until a piece of work is done."""
+"""Delays signals that end a process until a training step is complete."""
 
 import ctypes
 import os
@@ -13,17 +13,18 @@ from typing import Optional
 import tensorflow as tf
 
 _HELD = (signal.SIGTERM, signal.SIGINT)
-# A second signal is for the main thread to act on. If the main thread has not
-# done so after this time, it is in a call of C, where Python cannot reach it.
+# The time for the main thread to act on a second signal. If it has not acted by
+# then, it is inside a C call, in which Python runs no handler, and the watching
+# thread ends the process.
 _SECONDS_FOR_MAIN_THREAD = 0.5
 
 
 class HeldSignals:
-  """Holds back the first SIGTERM or SIGINT; a second one acts at once.
+  """Holds back the first SIGTERM or SIGINT; a second signal acts at once.
 
-  Python runs handlers in the main thread only, and only between two bytecodes.
-  A training step is a single call of C and may wait for its input without end.
-  So a thread watches for the second signal too.
+  Python runs signal handlers only in the main thread, between two bytecodes. A
+  training step is a single C call, which may wait for its input for ever. So a
+  thread watches for the second signal, too.
 
   Attributes:
     received: the number of the signal that is held back, or None.
@@ -35,7 +36,7 @@ class HeldSignals:
     self._is_holding = False
 
   def hold(self) -> None:
-    """Takes over the signals; to be called in the main thread.
+    """Installs the handlers; must be called in the main thread.
 
     A signal that the process ignores stays ignored.
     """
@@ -44,19 +45,20 @@ class HeldSignals:
     for number in _HELD:
       before = signal.getsignal(number)
       if before != signal.SIG_IGN:
-        # None: a handler that is not Python's, which Python cannot put back.
+        # None stands for a handler that C code installed. Python cannot restore
+        # it, so the default handler takes its place.
         self._before[number] = before or signal.SIG_DFL
     self._start_watching()
     for number in self._before:
       signal.signal(number, self._handle)
 
   def put_back(self) -> None:
-    """Gives the signals back to those who handled them before `hold`."""
+    """Restores the handlers that were installed before `hold`."""
     if not self._is_holding:
       return
     self._is_holding = False
     for number, before in self._before.items():
-      # Someone may have set another handler since, which is theirs to remove.
+      # Leave a handler that other code has installed since `hold`.
       if signal.getsignal(number) == self._handle:
         signal.signal(number, before)
     signal.set_wakeup_fd(self._wakeup_before)
@@ -65,10 +67,10 @@ class HeldSignals:
     self._watcher.join()
 
   def deliver(self) -> None:
-    """Lets the signal do now what it would have done without `hold`.
+    """Passes the held signal to the handler that was installed before `hold`.
 
-    May end the process, or raise what the handler raises: `KeyboardInterrupt`
-    for SIGINT.
+    This may end the process, or raise the exception of the handler, such as
+    `KeyboardInterrupt` for SIGINT.
     """
     self._pass_on(self.received, None)
 
@@ -86,7 +88,8 @@ class HeldSignals:
       return
     signal.signal(number, signal.SIG_DFL)
     signal.raise_signal(number)
-    # The first process of a container does not die of such a signal.
+    # Linux does not apply default signal actions to the first process of a
+    # container (PID 1), so exit.
     sys.exit(128 + number)
 
   def _start_watching(self):
@@ -102,7 +105,7 @@ class HeldSignals:
     self._watcher.start()
 
   def _watch(self, listener):
-    """Gets the number of each signal as it comes, whatever Python is doing."""
+    """Reads each signal's number, even while the main thread is in a C call."""
     seen = 0
     with listener:
       while byte := listener.recv(1):
@@ -114,7 +117,7 @@ class HeldSignals:
         seen += 1
         if seen == 1:
           tf.compat.v1.logging.warning(
-              'Got %s: training ends after this step. Another signal ends the '
+              'Got %s: training ends after this step. A second signal ends the '
               'process at once.',
               signal.Signals(number).name,
           )
@@ -122,14 +125,15 @@ class HeldSignals:
           self._end_process(number)
 
   def _end_process(self, number):
-    """Ends the process by a signal, if the signal would have ended it."""
+    """Ends the process if the previous handler would have ended it."""
     before = self._before[number]
-    # Whoever interrupts a call at Python's prompt wants to go on at the prompt.
+    # At an interactive prompt Ctrl-C interrupts the call, not the process.
     if before != signal.SIG_DFL and (
         before != signal.default_int_handler or hasattr(sys, 'ps1')
     ):
       return
-    # As `signal.signal(number, signal.SIG_DFL)`, but in any thread.
+    # Does `signal.signal(number, signal.SIG_DFL)`, which Python allows only in
+    # the main thread.
     set_action = ctypes.pythonapi.PyOS_setsig
     set_action.argtypes = [ctypes.c_int, ctypes.c_void_p]
     set_action.restype = ctypes.c_void_p

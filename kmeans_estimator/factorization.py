@@ -1,6 +1,6 @@
 # Copyright 2026 The kmeans_estimator Authors.
 # SPDX-License-Identifier: Apache-2.0
-"""What `tf.contrib.factorization` offered for k-means in TensorFlow 1."""
+"""The k-means names of TensorFlow 1's `tf.contrib.factorization`."""
 
 from typing import Any, Callable, Iterable, Iterator, Optional, Union
 
@@ -20,9 +20,10 @@ KMeans = clustering_ops.KMeans
 class KMeansClustering(kmeans.KMeansClustering):
   """`kmeans_estimator.KMeansClustering` with the interface of `tf.contrib`.
 
-  Two things were different: the seed was `random_seed` and had a default, so
-  that every run drew alike; and `transform` gave squared Euclidean distances.
-  `feature_columns` came after TensorFlow 1.4, as the last argument.
+  Two things differ. The argument `seed` is called `random_seed`, and its
+  default is 0, so that every run makes the same draws. And `transform` returns
+  squared Euclidean distances. `feature_columns` was added after TensorFlow 1.4,
+  as the last argument.
   """
 
   CLUSTERS = kmeans.KMeansClustering.CLUSTER_CENTERS_VAR_NAME
@@ -41,11 +42,15 @@ class KMeansClustering(kmeans.KMeansClustering):
       config: Optional[Any] = None,
       feature_columns: Optional[Union[Any, Iterable[Any]]] = None,
   ):
-    """As in `kmeans_estimator.KMeansClustering`, with `random_seed` for `seed`.
+    """Creates the Estimator.
+
+    The arguments are those of `kmeans_estimator.KMeansClustering`, but `seed`
+    is called `random_seed`.
 
     Raises:
-      TypeError: an argument has a wrong type; the message names it.
-      ValueError: an argument has a value that is not allowed; likewise.
+      TypeError: an argument has the wrong type; the message names the argument.
+      ValueError: an argument has a value that is not allowed; the message names
+        the argument.
     """
     super().__init__(
         num_clusters=num_clusters,
@@ -62,17 +67,17 @@ class KMeansClustering(kmeans.KMeansClustering):
     )
 
   def transform(self, input_fn: Callable[..., Any]) -> Iterator[np.ndarray]:
-    """Gives the distances of each point to all centers.
+    """Yields the distances of each point to all centers.
 
     Args:
-      input_fn: gives the points, as for `predict`.
+      input_fn: returns the points, as for `predict`.
 
     Yields:
-      A vector `[k]`, point by point: squared Euclidean, or cosine distances.
+      For each point a vector `[k]` of squared Euclidean or cosine distances.
 
     Raises:
-      ValueError: the model has not been trained, or on points with another
-        number of columns.
+      ValueError: the model has not been trained, or was trained on points with
+        a different number of columns.
     """
     for batch in self._predicted_batches(input_fn, self.ALL_DISTANCES):
       yield from batch

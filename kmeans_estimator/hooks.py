@@ -8,7 +8,11 @@ from typing import Any
 import tensorflow as tf
 
 from kmeans_estimator import _signals
+from kmeans_estimator._progress import ProgressHook
+from kmeans_estimator._summaries import ClusterSummaryHook
 from kmeans_estimator.ops import replicas
+
+__all__ = ['ClusterSummaryHook', 'GracefulStopHook', 'ProgressHook']
 
 
 class GracefulStopHook(tf.compat.v1.train.SessionRunHook):

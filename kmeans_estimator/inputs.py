@@ -1,6 +1,6 @@
 # Copyright 2026 The kmeans_estimator Authors.
 # SPDX-License-Identifier: Apache-2.0
-"""Arrays in memory as an Estimator's input."""
+"""An `input_fn` that reads arrays in memory."""
 
 import functools
 import operator
@@ -12,9 +12,10 @@ import tensorflow as tf
 
 from kmeans_estimator._compat.api import v1 as estimator_lib
 
-# The name that a bare array goes by among the arrays of a dict.
+# The key of a single array, which is handled like a dict of one array.
 _MATRIX = 'x'
-# From here on float32, in which integers are clustered, lacks some of them.
+# Integers are clustered in float32, which represents all integers up to this
+# magnitude. Larger integers give a warning.
 _LARGEST_INTEGER = 2**24
 
 
@@ -25,13 +26,14 @@ def array_input_fn(
     num_epochs: Optional[int] = None,
     seed: Optional[int] = None,
 ) -> Callable[..., tf.data.Dataset]:
-  """Makes an `input_fn` that reads arrays which stay outside of the graph.
+  """Makes an `input_fn` that reads arrays which stay outside the graph.
 
-  An array that an `input_fn` turns into a tensor becomes a constant: part of
-  the graph, which is copied, written to disk as text and limited to 2 GB. Here
-  the graph holds a call back into Python. Without `batch_size` that call is
-  made once for each `train`, `evaluate` or `predict`, and every step gets the
-  same buffer; with it, once for each batch, ahead of the step that needs it.
+  If an `input_fn` converts an array to a tensor, the array becomes a constant
+  in the graph. TensorFlow copies the graph, writes it to disk as text, and
+  limits its size to 2 GB. This `input_fn` instead calls a Python function that
+  returns the points. With `batch_size`, TensorFlow calls it once per batch,
+  ahead of the step that needs the batch. Without `batch_size`, it calls it once
+  per `train`, `evaluate` or `predict`, and all steps share one buffer.
 
   Example:
 
@@ -46,48 +48,50 @@ def array_input_fn(
   kmeans.train(array_input_fn(points, batch_size=20), steps=50)
   ```
 
-  Rows are repeated for `num_epochs`, then cut into batches, so that only the
-  last batch of all can be smaller than `batch_size`; where none is, the batches
-  have a static shape.
+  Rows are repeated for `num_epochs`, then cut into batches. So only the very
+  last batch can be smaller than `batch_size`. If it is not, batches have a
+  static shape.
 
-  Under a `tf.distribute` strategy the batch of a step is that of all replicas
-  together: each gets its part of the rows. Workers of a parameter server
-  cluster each go through all rows, in orders of their own.
+  Under a `tf.distribute` strategy the replicas share the batch of a step: each
+  replica gets a part of its rows. In a parameter server cluster each worker
+  goes through all rows, in an order that differs from worker to worker.
 
   Args:
     x: numbers or bools `[n, d]`: a NumPy array (a `np.memmap` is read batch by
-      batch), a pandas DataFrame, whose columns may differ in dtype, or whatever
-      `np.asarray` takes; or a dict by feature name of such arrays `[n]` or
-      `[n, m]`, which may hold strings for feature columns. Numbers in a NumPy
-      array are not copied, so changing it later changes the input. Integers
-      beyond 2**24 give a warning: k-means casts them to float32.
-    batch_size: rows per batch, a positive integer; no batch has more than `n`.
-      None: each batch is all of `x`, as training with `use_mini_batch=False`
-      and `KMeans.score` need it.
-    shuffle: whether batches take rows in random order, a new one for each
-      epoch. None: in training if `batch_size` is given, never in evaluation or
-      prediction.
+      batch), a pandas DataFrame, whose columns may differ in dtype, or any
+      value that `np.asarray` accepts. Or a dict from feature names to such
+      arrays of shape `[n]` or `[n, m]`, which may also hold strings for feature
+      columns. A NumPy array of numbers is not copied, so changing it later
+      changes the input. Integers beyond 2**24 give a warning: k-means casts
+      them to float32, which rounds them.
+    batch_size: rows per batch, a positive integer; a batch has at most `n`
+      rows. None: each batch is all of `x`, as training with
+      `use_mini_batch=False` and `KMeans.score` require.
+    shuffle: whether batches take rows in random order, with a new order for
+      each epoch. None: shuffle in training if `batch_size` is given; do not
+      shuffle in evaluation or prediction.
     num_epochs: how many times to go through `x`, a positive integer. None: in
-      training without end (`train` needs `steps`, or the model a
-      `relative_tolerance`), once in evaluation and prediction.
-    seed: integer that fixes the random orders. Each call of the `input_fn`,
-      thus each `train`, begins with the same order then. None: they depend on
-      `RunConfig.tf_random_seed`, or if that is None too, on chance; but never
-      on chance with several input pipelines, as with several machines under
-      one strategy: each draws the order for itself, and they must agree.
+      training without end (then `train` needs `steps`, or the model needs a
+      `relative_tolerance`), in evaluation and prediction once.
+    seed: integer that fixes the random orders. With a seed each call of the
+      `input_fn`, and so each `train`, starts with the same order. None: the
+      orders follow from `RunConfig.tf_random_seed`; if that is None, too, they
+      differ from run to run. With several input pipelines (several machines
+      under one strategy) they never differ from run to run: each pipeline draws
+      the orders by itself, and all pipelines must draw the same orders.
 
   Returns:
     A function for the argument `input_fn` of `train`, `evaluate`, `predict`,
-    `TrainSpec` and the like. It returns a `tf.data.Dataset` of batches
-    `[batch_size, d]`, or of dicts of them, in the dtype of `x`. Called without
-    a mode it does as for prediction.
+    `TrainSpec` and `EvalSpec`. It returns a `tf.data.Dataset` of batches
+    `[batch_size, d]`, or of dicts of batches, in the dtype of `x`. If called
+    without a mode, it returns the input of a prediction.
 
   Raises:
-    TypeError: `x` holds other things than numbers, bools or strings (for a
-      DataFrame the message names the column), or another argument has a wrong
+    TypeError: `x` holds values that are not numbers, bools or strings (for a
+      DataFrame the message names the column), or an argument has the wrong
       type.
-    ValueError: `x` is empty, has another rank, or arrays of different length,
-      or another argument has a value that is not allowed.
+    ValueError: `x` is empty, has the wrong rank or arrays of different lengths,
+      or an argument has a value that is not allowed.
   """
   arrays = _arrays(x)
   num_rows = len(next(iter(arrays.values())))
@@ -97,7 +101,8 @@ def array_input_fn(
     raise TypeError(f'shuffle must be True, False or None, got {shuffle!r}.')
   if shuffle and batch_size is None:
     raise ValueError(
-        'shuffle=True needs a batch_size: without one, every batch is all of x.'
+        'shuffle=True needs a batch_size: without it, every batch is all of x. '
+        'Give batch_size, or leave shuffle None.'
     )
   if seed is not None:
     seed = _integer(seed, 'seed')
@@ -109,7 +114,7 @@ def array_input_fn(
       for name, array in arrays.items()
   ]
   for lookout, array in zip(lookouts, arrays.values()):
-    # What is on disk is looked at when it is read.
+    # An array on disk is checked when its batches are read.
     if not _is_on_disk(array):
       lookout.look_at(array)
       lookout.stop()
@@ -133,8 +138,9 @@ def array_input_fn(
     first, here, replicas = _replicas(input_context)
     if rows_per_step < replicas:
       raise ValueError(
-          'There must be at least one row for each replica; got '
-          f'{rows_per_step} rows per batch for {replicas} replicas.'
+          'Each replica needs at least one row of a batch; got '
+          f'{rows_per_step} rows per batch for {replicas} replicas. Give at '
+          f'least {replicas} rows and a batch_size of at least {replicas}.'
       )
     end = None if epochs is None else epochs * num_rows
 
@@ -170,8 +176,9 @@ def array_input_fn(
       return dict(zip(arrays, values)) if isinstance(x, dict) else values[0]
 
     if batch_size is None:
-      # Read only once: the cache hands out its own buffer. Not from_tensors,
-      # which tf.data's rewriting of the pipeline copies into a graph.
+      # The array is read once, and the cache returns the same buffer in every
+      # step. Not `from_tensors`: tf.data's optimizer would copy its tensor into
+      # a graph.
       once = tf.data.Dataset.range(here).map(tensors)
       return once.cache().repeat(epochs)
     if end is None:
@@ -184,7 +191,7 @@ def array_input_fn(
 
 
 def _arrays(x) -> Dict[str, np.ndarray]:
-  """The arrays of `x` by name, of equal length and allowed dtypes."""
+  """Returns the arrays of `x` by name after checking lengths and dtypes."""
   if not isinstance(x, dict):
     array = _array(x, 'x')
     if array.ndim != 2:
@@ -211,7 +218,7 @@ def _arrays(x) -> Dict[str, np.ndarray]:
 
 
 class _IntegerLookout:
-  """Warns, once, of integers that float32 does not hold."""
+  """Warns once if an array holds integers that float32 rounds."""
 
   def __init__(self, name, dtype):
     self._name = name
@@ -222,8 +229,8 @@ class _IntegerLookout:
       return
     if values.max() > _LARGEST_INTEGER or values.min() < -_LARGEST_INTEGER:
       tf.compat.v1.logging.warning(
-          '%s holds integers beyond 2**24. k-means casts integers to float32, '
-          'which rounds such ones. Cast %s to float64.',
+          '%s holds integers beyond 2**24, which k-means rounds when it casts '
+          'integers to float32. Cast %s to float64.',
           self._name,
           self._name,
       )
@@ -242,13 +249,13 @@ def _is_on_disk(array) -> bool:
 
 
 def _frame(frame, name) -> np.ndarray:
-  """The columns of a DataFrame, which may differ in dtype, as one matrix."""
+  """Returns the columns of a DataFrame, of any numeric dtypes, as a matrix."""
   columns = []
   for i, label in enumerate(frame.columns):
     series = frame.iloc[:, i]
     column = series.to_numpy()
     if column.dtype == object:
-      # pandas' own dtypes, such as Int64, may come as objects.
+      # Extension dtypes of pandas, such as Int64, may convert to objects.
       if series.dtype.kind in 'biuf' and series.hasnans:
         column = series.to_numpy(np.float64, na_value=np.nan)
       else:
@@ -264,7 +271,7 @@ def _frame(frame, name) -> np.ndarray:
 
 
 def _array(values, name) -> np.ndarray:
-  """`values` as an array with a dtype that TensorFlow has."""
+  """Returns `values` as an array with a dtype that TensorFlow supports."""
   if hasattr(values, 'to_numpy'):
     frame, values = values, values.to_numpy()
     if values.dtype == object and values.size and hasattr(frame, 'columns'):
@@ -284,10 +291,10 @@ def _array(values, name) -> np.ndarray:
   ):
     array = array.astype(str if isinstance(array.flat[0], str) else bytes)
   if array.dtype.kind == 'U':
-    # TensorFlow's strings are bytes.
+    # TensorFlow's string tensors hold bytes.
     array = np.char.encode(array, 'utf-8')
   if array.dtype != object and _is_allowed(array.dtype):
-    # TensorFlow knows no byte order but the machine's.
+    # TensorFlow supports only the machine's byte order.
     return array.astype(array.dtype.newbyteorder('='), copy=False)
   raise TypeError(
       f'{name} must hold numbers, bools or, in a dict, strings; got the dtype '
@@ -325,7 +332,12 @@ def _positive_integer(value, name) -> Optional[int]:
 
 
 def _replicas(input_context) -> Tuple[int, int, int]:
-  """The first replica that this pipeline feeds, how many, and how many all."""
+  """Returns which replicas an input pipeline feeds.
+
+  Returns:
+    The first replica of this pipeline, the number of its replicas, and the
+    number of replicas of all pipelines.
+  """
   if input_context is None:
     return 0, 1, 1
   here = (
@@ -339,11 +351,12 @@ def _replicas(input_context) -> Tuple[int, int, int]:
 
 
 def _entropy(seed, config, input_context) -> List[int]:
-  """What the random orders are drawn from."""
+  """Returns the entropy that seeds NumPy's generator of the random orders."""
   seeds = tf.compat.v1.random.get_seed(seed)
   if input_context is not None and input_context.num_input_pipelines > 1:
-    # Each worker of a strategy takes its own part of an order, so all of them
-    # must draw the same one, whatever else their graphs hold.
+    # Each worker of a strategy takes its part of an order, so all workers must
+    # draw the same order. The op seed of `get_seed` depends on the ops in the
+    # graph, which may differ from worker to worker.
     seeds = (seeds[0] or 0, seed or 0)
   elif seeds == (None, None):
     return [secrets.randbits(128)]
@@ -358,16 +371,17 @@ def _random_order(num_rows, entropy, epoch) -> np.ndarray:
 
 
 def _pieces(start, stop, num_rows, order) -> List[Any]:
-  """Indices of the rows from `start` to `stop` of all epochs in a row.
+  """Returns the indices of consecutive rows in the sequence of all epochs.
 
   Args:
-    start: place of the first row; row `i` of epoch `e` is at `e * n + i`.
-    stop: place after the last row.
+    start: position of the first row; row `i` of epoch `e` is at `e * n + i`.
+    stop: position after the last row.
     num_rows: n.
-    order: function of an epoch's number that returns its order, or None.
+    order: function from an epoch's number to the order of its rows; None: rows
+      are in the order of the array.
 
   Returns:
-    A list of slices or index arrays, one for each epoch that is touched.
+    A list of slices or index arrays, one for each epoch that the rows are from.
   """
   pieces = []
   while True:

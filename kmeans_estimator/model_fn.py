@@ -11,6 +11,7 @@ import tensorflow as tf
 from kmeans_estimator import _hooks
 from kmeans_estimator import _model_description
 from kmeans_estimator import _scaffolds
+from kmeans_estimator import _summaries
 from kmeans_estimator import features as features_lib
 from kmeans_estimator._compat.api import v1 as estimator_lib
 from kmeans_estimator.ops import graph as graph_lib
@@ -129,6 +130,15 @@ def _spec(model, features, mode, config):
 def _training_spec(model, features, config):
   state, inference, init_op, training_op = model.graph(features).training()
   tf.compat.v1.summary.scalar('loss/raw', inference.loss)
+  _summaries.offer(
+      _summaries.Training(
+          state.clusters,
+          inference.totals,
+          model.parameters.distance_metric,
+          config.model_dir,
+          config.is_chief,
+      )
+  )
   session = _scaffolds.training(
       state, init_op, model.parameters, model.description(features), config
   )

@@ -1,6 +1,6 @@
 # Copyright 2026 The kmeans_estimator Authors.
 # SPDX-License-Identifier: Apache-2.0
-"""Saving and restoring a k-means model; refusing what does not fit."""
+"""Saves and restores k-means models; refuses checkpoints that do not fit."""
 
 from typing import Any, Optional
 
@@ -15,7 +15,9 @@ _UNTRAINED = (
 
 
 def refuse_untrained(scaffold: Any, session: tf.compat.v1.Session) -> None:
-  """A Scaffold's `init_fn`, which runs where there is nothing to restore.
+  """Raises an error, as the `init_fn` of a Scaffold.
+
+  A session calls `init_fn` only if there is no checkpoint to restore.
 
   Raises:
     ValueError: always.
@@ -25,7 +27,7 @@ def refuse_untrained(scaffold: Any, session: tf.compat.v1.Session) -> None:
 
 
 class KMeansSaver(tf.compat.v1.train.Saver):
-  """Restores a checkpoint only if the model can go on from it."""
+  """A Saver that restores a checkpoint only if it fits the graph."""
 
   def __init__(
       self,
@@ -40,7 +42,7 @@ class KMeansSaver(tf.compat.v1.train.Saver):
       state: the variables of the graph.
       num_clusters: k.
       must_be_trained: whether all centers must have been chosen.
-      **kwargs: of `tf.compat.v1.train.Saver`.
+      **kwargs: arguments of `tf.compat.v1.train.Saver`.
     """
     super().__init__(**kwargs)
     self._state = state
@@ -55,12 +57,12 @@ class KMeansSaver(tf.compat.v1.train.Saver):
       config: Any,
       must_be_trained: bool,
   ) -> 'KMeansSaver':
-    """The saver of a training session, as Estimator would make it.
+    """Makes the saver of a training session, with Estimator's settings.
 
     Args:
       state: the variables of training.
       num_clusters: k.
-      config: the `estimator.RunConfig`; says how many checkpoints to keep.
+      config: the `estimator.RunConfig`, with the number of checkpoints to keep.
       must_be_trained: see `KMeansSaver`.
     """
     return cls(
@@ -77,18 +79,19 @@ class KMeansSaver(tf.compat.v1.train.Saver):
   def save(
       self, sess: tf.compat.v1.Session, *args: Any, **kwargs: Any
   ) -> Optional[str]:
-    """Saves the variables, once there is a model to save.
+    """Saves the variables if all initial centers have been chosen.
 
-    Estimator saves before hooks can choose the centers. An evaluator that looks
-    at the right moment would find a model that it cannot evaluate.
+    Estimator saves a first checkpoint before hooks can choose the centers. An
+    evaluator could find this checkpoint and fail to evaluate it.
 
     Args:
       sess: the session to save from.
-      *args: as `tf.compat.v1.train.Saver.save`.
-      **kwargs: likewise.
+      *args: arguments of `tf.compat.v1.train.Saver.save`.
+      **kwargs: arguments of `tf.compat.v1.train.Saver.save`.
 
     Returns:
-      As `Saver.save`; None while centers are missing, with nothing written.
+      The result of `Saver.save`. While initial centers are missing, None; then
+      no file is written.
     """
     if not sess.run(self._state.initialized):
       return None
@@ -102,9 +105,10 @@ class KMeansSaver(tf.compat.v1.train.Saver):
       save_path: the checkpoint.
 
     Raises:
-      ValueError: the checkpoint holds centers of another number, another number
-        of columns or another dtype, or, where the model must be trained, not
-        all of them; or it lacks what this kind of training goes on from.
+      ValueError: the checkpoint has the wrong number of centers, the wrong
+        number of columns or the wrong dtype; or initial centers are missing
+        though the model must be trained; or the checkpoint lacks variables of
+        the mini-batch rule.
       tf.errors.DataLossError: the checkpoint is damaged.
     """
     with _checkpoints.explained(save_path):
@@ -118,8 +122,9 @@ class KMeansSaver(tf.compat.v1.train.Saver):
     for variable in (self._state.clusters, self._state.initialized):
       if variable.op.name not in shapes:
         raise ValueError(
-            f'{save_path} is no checkpoint of a k-means model: it has no '
-            f'variable {variable.op.name!r}, only {sorted(shapes)}.'
+            f'{save_path} is not a checkpoint of a k-means model: it has no '
+            f'variable {variable.op.name!r}, only {sorted(shapes)}. Give the '
+            'model_dir or the checkpoint of a k-means model.'
         )
     shape = shapes[self._state.clusters.op.name]
     initialized = reader.get_tensor(self._state.initialized.op.name)
@@ -139,7 +144,8 @@ class KMeansSaver(tf.compat.v1.train.Saver):
     if rows and dimensions is not None and shape[1] != dimensions:
       raise ValueError(
           f'The features have {dimensions} columns, but the model in '
-          f'{save_path} was trained on {shape[1]}.'
+          f'{save_path} was trained on {shape[1]}. Give features with '
+          f'{shape[1]} columns, or another model_dir.'
       )
     dtype = self._state.clusters.dtype
     trained_on = reader.get_variable_to_dtype_map()[
@@ -147,11 +153,12 @@ class KMeansSaver(tf.compat.v1.train.Saver):
     ]
     if dtype != trained_on:
       raise ValueError(
-          f'The features are taken as {dtype.name}, but the model in '
+          f'The features are clustered as {dtype.name}, but the model in '
           f'{save_path} was trained on {trained_on.name}. Cast the features to '
           f'{trained_on.name}.'
       )
-    # Training in mini-batches goes on from more than the centers.
+    # Mini-batch training also needs the counts and the updated copy of the
+    # centers.
     for variable, argument in (
         (self._state.counts, 'use_mini_batch=False'),
         (self._state.clusters_updated, 'mini_batch_steps_per_iteration=1'),

@@ -1,6 +1,6 @@
 # Copyright 2026 The kmeans_estimator Authors.
 # SPDX-License-Identifier: Apache-2.0
-"""Which strategies of `tf.distribute` k-means can run under."""
+"""Checks that the strategies of `tf.distribute` are supported."""
 
 from typing import Any
 
@@ -18,15 +18,14 @@ _USABLE = (
 
 
 def check_supported(config: Any) -> None:
-  """Refuses what would fail in the middle of training, or wait for ever.
+  """Refuses strategies under which training would fail or hang.
 
   Args:
-    config: an `estimator.RunConfig` or None. Whatever else it is, Estimator
-      refuses.
+    config: an `estimator.RunConfig` or None. Estimator refuses other types.
 
   Raises:
-    ValueError: a strategy is not a synchronous one of data parallel replicas,
-      or has CPUs that a session will not have.
+    ValueError: a strategy is not one of the supported synchronous data-parallel
+      strategies, or has replicas on CPU devices that a session does not have.
   """
   for name in ('train_distribute', 'eval_distribute'):
     strategy = getattr(config, name, None)
@@ -37,7 +36,7 @@ def check_supported(config: Any) -> None:
           f'RunConfig.{name} must be None, OneDeviceStrategy, MirroredStrategy '
           'or MultiWorkerMirroredStrategy, got '
           f'{strategy.__class__.__name__}. To train with parameter servers, '
-          'leave it None and name them in TF_CONFIG.'
+          'leave it None and list the servers in TF_CONFIG.'
       )
     devices = [
         tf.DeviceSpec.from_string(device)
@@ -49,7 +48,7 @@ def check_supported(config: Any) -> None:
     if cpus and max(cpus) >= available:
       raise ValueError(
           f'RunConfig.{name} has replicas on {len(cpus)} CPU devices up to '
-          f'CPU:{max(cpus)}, but a session has {available}. Give '
+          f'CPU:{max(cpus)}, but a session has {available} CPU device(s). Give '
           'session_config=tf.compat.v1.ConfigProto(device_count='
           f"{{'CPU': {max(cpus) + 1}}}, allow_soft_placement=True)."
       )

@@ -14,7 +14,7 @@ from kmeans_estimator import _hooks
 class InitializeClustersHookTest(tf.test.TestCase):
 
   def _graph(self, batches):
-    """Three centers are wanted; each batch gives one."""
+    """Builds a model of three centers; each batch gives one center."""
     clusters = tf.compat.v1.Variable(
         tf.zeros([0, 1]), shape=[None, 1], use_resource=True,
         validate_shape=False,
@@ -41,13 +41,13 @@ class InitializeClustersHookTest(tf.test.TestCase):
         hook.after_create_session(session, None)
         return session.run(clusters)
 
-  def test_chief_goes_on_until_all_are_chosen(self):
+  def test_chief_runs_the_init_op_until_all_centers_are_chosen(self):
     saved = []
     clusters = self._run(5, save=lambda s: saved.append(s))
     self.assertAllEqual(clusters, [[7], [7], [7]])
     self.assertLen(saved, 1)
 
-  def test_does_nothing_if_all_are_chosen(self):
+  def test_does_nothing_if_all_centers_are_chosen(self):
     saved = []
 
     def choose(session, init_op):
@@ -57,7 +57,7 @@ class InitializeClustersHookTest(tf.test.TestCase):
     self.assertLen(self._run(5, start=choose, save=saved.append), 3)
     self.assertEmpty(saved)
 
-  def test_end_of_input_says_how_many_were_chosen(self):
+  def test_error_at_the_end_of_input_says_how_many_centers_were_chosen(self):
     with self.assertRaisesRegex(
         tf.errors.InvalidArgumentError, 'ended when 2 of 3 initial centers'
     ):
@@ -81,7 +81,7 @@ class InitializeClustersHookTest(tf.test.TestCase):
 
 class WaitingLimitHookTest(tf.test.TestCase):
 
-  def test_step_that_takes_longer(self):
+  def test_step_beyond_the_limit_raises_deadline_exceeded(self):
     with tf.Graph().as_default():
       never = tf.queue.FIFOQueue(1, tf.float32).dequeue()
       hook = _hooks.WaitingLimitHook(seconds=1)
@@ -96,13 +96,15 @@ class RelativeToleranceHookTest(tf.test.TestCase, parameterized.TestCase):
       ([100, 90, 81], 0.01, 3),
       ([100, 90, 90.5, 60], 0.01, 3),
       ([100, 99.99], 0.01, 2),
-      # A loss of exactly zero stands still, too.
+      # A loss that stays exactly 0 also stops training.
       ([5, 0, 0, 0], 0.01, 3),
       ([0, 0, 0], 1e-9, 2),
       ([0.5, 0.4, 0.3], 0.2, 2),
       ([5, 4.5, 4.5 - 1e-6, 4.5 - 1e-6, 4], 0, 4),
   )
-  def test_number_of_steps(self, losses, tolerance, steps):
+  def test_stops_when_the_loss_changes_less_than_the_tolerance(
+      self, losses, tolerance, steps
+  ):
     with tf.Graph().as_default():
       step = tf.compat.v1.train.get_or_create_global_step()
       loss = tf.gather(tf.constant(losses, tf.float32), step.read_value())

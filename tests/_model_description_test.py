@@ -54,7 +54,7 @@ class DescriptionTest(tf.test.TestCase, parameterized.TestCase):
         lambda features: next(kmeans.predict_cluster_index(_batch(features))),
     )
 
-  def test_file(self):
+  def test_training_writes_the_description(self):
     self.assertEqual(
         self._content(self._trained(_AB, distance_metric='cosine')),
         {'distance_metric': 'cosine', 'feature_names': ['a', 'b']},
@@ -64,7 +64,7 @@ class DescriptionTest(tf.test.TestCase, parameterized.TestCase):
         {'distance_metric': 'squared_euclidean', 'feature_names': None},
     )
 
-  def test_other_names_are_refused(self):
+  def test_different_feature_names_are_refused(self):
     kmeans = self._trained(_AB)
     for use in self._uses(kmeans):
       use(_AB)
@@ -76,11 +76,11 @@ class DescriptionTest(tf.test.TestCase, parameterized.TestCase):
         use(_AC)
     self.assertEqual(kmeans.get_variable_value('global_step'), 2)
 
-  def test_names_of_feature_columns(self):
+  def test_names_of_feature_columns_are_described(self):
     columns = [tf.feature_column.numeric_column(name) for name in 'ba']
     kmeans = self._trained({**_AB, **_AC}, feature_columns=columns)
     self.assertEqual(self._content(kmeans)['feature_names'], ['a', 'b'])
-    # They choose what they need.
+    # Feature columns ignore further features.
     kmeans.score(_batch({**_AB, 'd': _POINTS}))
     other = self._kmeans(
         kmeans.model_dir,
@@ -89,7 +89,7 @@ class DescriptionTest(tf.test.TestCase, parameterized.TestCase):
     with self.assertRaisesRegex(ValueError, 'was trained on'):
       other.score(_batch({**_AB, **_AC}))
 
-  def test_other_metric_is_refused(self):
+  def test_different_metric_is_refused(self):
     trained = self._trained(distance_metric='cosine')
     other = self._kmeans(trained.model_dir)
     for use in self._uses(other):
@@ -105,7 +105,7 @@ class DescriptionTest(tf.test.TestCase, parameterized.TestCase):
     kmeans = self._trained(_AB)
     for use in self._uses(kmeans):
       use(_POINTS)
-    # Nor are the names forgotten.
+    # Training on a matrix keeps the names.
     with self.assertRaisesRegex(ValueError, 'was trained on'):
       kmeans.score(_batch(_AC))
 
@@ -118,12 +118,12 @@ class DescriptionTest(tf.test.TestCase, parameterized.TestCase):
         file.write(content)
     kmeans.score(_batch(_AC))
     self._kmeans(kmeans.model_dir, distance_metric='cosine').score(_batch())
-    # From here on it is known.
+    # This training writes the description.
     kmeans.train(_batch(_AB), steps=1)
     with self.assertRaisesRegex(ValueError, 'was trained on'):
       kmeans.score(_batch(_AC))
 
-  def test_new_model_in_the_folder_of_an_old_one(self):
+  def test_new_model_replaces_the_description_of_an_old_model(self):
     kmeans = self._trained(_AB)
     for path in glob.glob(os.path.join(kmeans.model_dir, '*ck*p*t*')):
       os.remove(path)
@@ -133,7 +133,7 @@ class DescriptionTest(tf.test.TestCase, parameterized.TestCase):
         {'distance_metric': 'cosine', 'feature_names': None},
     )
 
-  def test_no_description_without_a_model(self):
+  def test_untrained_model_has_no_description(self):
     kmeans = kmeans_estimator.KMeans(100, config=testing.run_config())
     with self.assertRaisesRegex(
         tf.errors.InvalidArgumentError, '60 of 100 initial'
@@ -141,7 +141,7 @@ class DescriptionTest(tf.test.TestCase, parameterized.TestCase):
       kmeans.train(testing.input_fn(_POINTS))
     self.assertFalse(os.path.exists(self._file(kmeans)))
 
-  def test_checkpoint_of_another_folder(self):
+  def test_given_checkpoint_is_checked_against_its_folder(self):
     kmeans = self._trained(_AB)
     other = self._trained(_AC)
     with self.assertRaisesRegex(ValueError, f'in {other.model_dir} was'):
@@ -149,7 +149,7 @@ class DescriptionTest(tf.test.TestCase, parameterized.TestCase):
           _batch(_AB), checkpoint_path=other.latest_checkpoint(), steps=1
       )
 
-  def test_export(self):
+  def test_export_checks_the_names_of_the_receiver(self):
     kmeans = self._trained(_AB)
 
     def named(names):
@@ -173,7 +173,7 @@ class DescriptionTest(tf.test.TestCase, parameterized.TestCase):
     with self.assertRaisesRegex(ValueError, 'was trained on'):
       kmeans.export_saved_model(self.get_temp_dir(), named('ac'))
 
-  def test_reference_goes_on(self):
+  def test_reference_continues_training_of_a_described_model(self):
     kmeans = self._trained(_AB)
     reference = testing.ReferenceKMeans(3, model_dir=kmeans.model_dir)
 
@@ -207,7 +207,7 @@ class FolderTest(parameterized.TestCase):
       )
 
   @parameterized.parameters('gs://bucket/a-b_c', '/tmp/a b/ü{x}]!~$&')
-  def test_takes_the_rest(self, folder):
+  def test_accepts_folders_without_patterns(self, folder):
     _model_description.check_folder(folder)
 
   def test_works_in_odd_folders(self):

@@ -33,7 +33,7 @@ class ModuleTest(parameterized.TestCase):
       ('import numpy as tf\ntf.Session()', set()),
       ('from .tensorflow import Session', set()),
   )
-  def test_names(self, source, expected):
+  def test_finds_names(self, source, expected):
     self.assertEqual(_script_names.of_module(ast.parse(source)), expected)
 
   @parameterized.parameters(
@@ -52,7 +52,7 @@ class ModuleTest(parameterized.TestCase):
       "def old():\n  return tf.__version__ < '2'\n"
       "if x or old():\n  tf.Session()",
   )
-  def test_names_under_a_test_of_the_version(self, source):
+  def test_ignores_names_under_a_condition_on_the_version(self, source):
     names = _script_names.of_module(
         ast.parse(f'import tensorflow as tf\n{source}')
     )
@@ -66,7 +66,7 @@ class ModuleTest(parameterized.TestCase):
       "assert tf.__version__ < '2'\ntf.Session()",
       "if hasattr(x, 'y'):\n  tf.Session()",
   )
-  def test_names_beside_a_test_of_the_version(self, source):
+  def test_finds_names_outside_a_condition_on_the_version(self, source):
     names = _script_names.of_module(
         ast.parse(f'import tensorflow as tf\n{source}')
     )
@@ -97,7 +97,7 @@ class ProgramTest(parameterized.TestCase):
       'import initial',
       'import initial.other',
   )
-  def test_module_that_is_imported(self, source):
+  def test_finds_names_in_imported_modules(self, source):
     uses = 'import tensorflow as tf\ntf.Session()'
     self.assertEqual(
         self._names(
@@ -116,7 +116,7 @@ class ProgramTest(parameterized.TestCase):
         {'Session'},
     )
 
-  def test_module_that_is_not(self):
+  def test_ignores_modules_that_are_not_imported(self):
     self.assertEmpty(
         self._names(
             'import json, package.a, broken, numpy',

@@ -1,6 +1,6 @@
 # Copyright 2026 The kmeans_estimator Authors.
 # SPDX-License-Identifier: Apache-2.0
-"""Tests for kmeans_estimator._signals, which hooks_test has in processes."""
+"""Tests for kmeans_estimator._signals; hooks_test tests it in processes."""
 
 import signal
 import socket
@@ -49,7 +49,7 @@ class HeldSignalsTest(parameterized.TestCase):
     signal.raise_signal(second)
     self.assertEqual(self.calls, [second])
 
-  def test_handlers_are_put_back(self):
+  def test_previous_handlers_are_restored(self):
     self.signals.hold()
     self.assertNotEqual(signal.getsignal(signal.SIGTERM), self._on_signal)
     self.signals.put_back()
@@ -59,7 +59,7 @@ class HeldSignalsTest(parameterized.TestCase):
     self.assertEqual(self.calls, list(_BOTH))
     self.assertIsNone(self.signals.received)
 
-  def test_handler_that_was_set_since_stays(self):
+  def test_handler_installed_after_hold_stays(self):
     self.signals.hold()
     chained = signal.getsignal(signal.SIGTERM)
 
@@ -82,13 +82,13 @@ class HeldSignalsTest(parameterized.TestCase):
     self.signals.put_back()
     self.assertEqual(signal.getsignal(signal.SIGINT), signal.SIG_IGN)
 
-  def test_handler_that_python_does_not_know_becomes_the_default(self):
+  def test_handler_of_c_code_becomes_the_default(self):
     with mock.patch.object(signal, 'getsignal', return_value=None):
       self.signals.hold()
     self.signals.put_back()
     self.assertEqual(signal.getsignal(signal.SIGTERM), signal.SIG_DFL)
 
-  def test_interrupt(self):
+  def test_held_sigint_raises_keyboard_interrupt(self):
     self._set(signal.SIGINT, signal.default_int_handler)
     self.signals.hold()
     signal.raise_signal(signal.SIGINT)
@@ -96,8 +96,8 @@ class HeldSignalsTest(parameterized.TestCase):
     with self.assertRaises(KeyboardInterrupt):
       self.signals.deliver()
 
-  def test_first_process_of_a_container(self):
-    # The kernel keeps such a signal from it.
+  def test_first_process_of_a_container_exits(self):
+    # Linux does not deliver such a signal to the first process of a container.
     self._set(signal.SIGTERM, signal.SIG_DFL)
     self.signals.hold()
     signal.raise_signal(signal.SIGTERM)
@@ -107,7 +107,7 @@ class HeldSignalsTest(parameterized.TestCase):
         self.signals.deliver()
     raise_signal.assert_called_once_with(signal.SIGTERM)
 
-  def test_others_still_hear_of_signals(self):
+  def test_wakeup_fd_of_other_code_still_gets_signals(self):
     listener, bell = socket.socketpair()
     bell.setblocking(False)
     with listener, bell:

@@ -1,6 +1,6 @@
 # Copyright 2026 The kmeans_estimator Authors.
 # SPDX-License-Identifier: Apache-2.0
-"""Tests that a training step on no rows changes nothing but `global_step`."""
+"""Tests that a step on a batch without rows changes only `global_step`."""
 
 from absl.testing import absltest
 from absl.testing import parameterized
@@ -33,7 +33,7 @@ class GraphTest(parameterized.TestCase):
       m=_RULES,
       dtype=(np.float32, np.float64),
   )
-  def test_step(self, metric, m, dtype):
+  def test_step_without_rows_changes_no_variable(self, metric, m, dtype):
     points, centers = _POINTS.astype(dtype), _CENTERS.astype(dtype)
     graph = testing.TrainingGraph(
         clustering_ops.KMeans,
@@ -44,7 +44,7 @@ class GraphTest(parameterized.TestCase):
         **_rule(m),
     )
     self.assertTrue(graph.initialize(points))
-    for _ in range(m or 1):  # At each place in an iteration.
+    for _ in range(m or 1):  # At each step of an iteration.
       before = graph.values()
       inference = graph.infer_and_step(points[:0])
       self.assertEqual(inference.all_distances.shape, (0, 4))
@@ -59,7 +59,7 @@ class GraphTest(parameterized.TestCase):
       )
 
   @parameterized.parameters(*numpy_model.METRICS)
-  def test_step_on_a_checkpoint_of_the_reference_between_iterations(
+  def test_step_without_rows_keeps_a_pending_copy_of_the_reference(
       self, metric
   ):
     graph = testing.TrainingGraph(
@@ -72,7 +72,7 @@ class GraphTest(parameterized.TestCase):
     )
     graph.initialize(_POINTS)
     graph.step(_POINTS)
-    # The reference copies the centers at the start of the next step.
+    # The reference copies the centers only at the start of the next step.
     graph.assign('update_in_steps', 0)
     before = graph.values()
     graph.step(_NO_ROWS)
@@ -88,7 +88,9 @@ class GraphTest(parameterized.TestCase):
 class EstimatorTest(parameterized.TestCase):
 
   @parameterized.product(m=_RULES, replicas=(1, 2))
-  def test_train(self, m, replicas):
+  def test_training_on_batches_without_rows_equals_the_numpy_model(
+      self, m, replicas
+  ):
     tf.config.set_soft_device_placement(True)
     strategy = (
         tf.distribute.MirroredStrategy(['CPU:0', 'CPU:1'])
@@ -106,8 +108,9 @@ class EstimatorTest(parameterized.TestCase):
         ),
         **_rule(m),
     )
-    # Of two replicas the second has no rows in the first two steps, the first
-    # none in the third; in the last nobody has any.
+    # One pair per step, with the batches of two replicas. The second replica
+    # has no rows in the first two steps, the first replica has none in the
+    # third step, and neither has any in the last step.
     steps = [
         (_POINTS[:10], _NO_ROWS),
         (_POINTS[10:], _NO_ROWS),

@@ -1,6 +1,6 @@
 # Copyright 2026 The kmeans_estimator Authors.
 # SPDX-License-Identifier: Apache-2.0
-"""Tests of the benchmarks: that they run, and count right."""
+"""Tests that the benchmarks run, and that their numbers are correct."""
 
 import contextlib
 import os
@@ -44,7 +44,7 @@ class CommandTest(absltest.TestCase):
     ):
       self.assertRegex(text, row)
 
-  def test_plots_know_all_that_are_compared(self):
+  def test_plots_have_a_colour_for_every_contender(self):
     for name in 'shift/10k', 'train/500x2', 'import':
       ((_, make),) = cases.matching([name]).items()
       self.assertContainsSubset(make(), plots.COLOURS)
@@ -61,7 +61,7 @@ class CasesTest(parameterized.TestCase):
       'train/500x2', 'score/500x2', 'mini_batch/256', 'kmeans++/10k',
       'kmc2/200x20', 'tolerance/10k',
   )  # pyformat: disable
-  def test_runs(self, beginning):
+  def test_contenders_run_and_reach_similar_inertia(self, beginning):
     ((_, make),) = cases.matching([beginning]).items()
     contenders = make()
     inertia = {}
@@ -76,7 +76,7 @@ class CasesTest(parameterized.TestCase):
 
 class MeasureTest(absltest.TestCase):
 
-  def test_takes_turns(self):
+  def test_contenders_take_turns(self):
     calls = []
 
     @contextlib.contextmanager
@@ -110,7 +110,7 @@ class MeasureTest(absltest.TestCase):
         '| case | b | 2 s | 2.00 (1.00 to 10.00) | 12 MB | 5 rows/s |',
     )
 
-  def test_inertia(self):
+  def test_inertia_equals_numpy(self):
     points, centers = data.clusters(25_000, 3, 4)
     distances = np.square(points[:, None] - centers).sum(-1, dtype=np.float64)
     np.testing.assert_allclose(

@@ -1,8 +1,8 @@
 # Copyright 2026 The kmeans_estimator Authors.
 # SPDX-License-Identifier: Apache-2.0
-"""Exports in TensorFlow's C library, which TensorFlow Serving is built on.
+"""Tests exports in TensorFlow's C library.
 
-Asked by processes that do not import TensorFlow, through the example program.
+The example program loads them in processes that do not import TensorFlow.
 """
 
 import os
@@ -19,7 +19,8 @@ from tests import testing
 pytestmark = pytest.mark.slow
 
 _PROGRAM = os.path.join(running.ROOT, 'examples', 'serving', 'c_library.py')
-# Asks all that `questions.npz` holds, and one more with too few columns.
+# Predicts for all batches in `questions.npz`, and for a batch with too few
+# columns.
 _CLIENT = """
 import sys
 import numpy as np
@@ -46,7 +47,7 @@ assert 'tensorflow' not in sys.modules
 class CLibraryTest(parameterized.TestCase):
 
   @parameterized.product(metric=exports.METRICS, dtype=exports.DTYPES)
-  def test_answers(self, metric, dtype):
+  def test_answers_are_correct(self, metric, dtype):
     folder = testing.temporary_folder(self)
     questions = {
         f'{i}/{signature}': batch
@@ -65,7 +66,7 @@ class CLibraryTest(parameterized.TestCase):
     with np.load(os.path.join(folder, 'answers.npz')) as answers:
       exports.check([answers[name] for name in questions], metric, dtype)
 
-  def test_program(self):
+  def test_program_prints_the_answer(self):
     metric, dtype = exports.METRICS[0], np.float32
     points = exports.points(2)
     result = running.run(
@@ -78,7 +79,7 @@ class CLibraryTest(parameterized.TestCase):
     expected = exports.expected(metric, dtype, points).argmin(axis=1)
     self.assertEqual(result.out.strip(), str(expected))
 
-  def test_program_without_a_model(self):
+  def test_program_reports_a_missing_model(self):
     result = running.run(_PROGRAM, testing.temporary_folder(self), '1,2,3,4')
     self.assertEqual(result.status, 1)
     self.assertIn('Could not find SavedModel', result.err)

@@ -1,6 +1,6 @@
 # Copyright 2026 The kmeans_estimator Authors.
 # SPDX-License-Identifier: Apache-2.0
-"""Tests for kmeans_estimator._checkpoints: damaged files, as users see them."""
+"""Tests for kmeans_estimator._checkpoints: errors for damaged files."""
 
 import os
 import re
@@ -20,8 +20,8 @@ from tests import testing
 _POINTS, _CENTERS = testing.blobs(60, 2, 3, seed=0)
 _INPUT_FN = inputs.array_input_fn(_POINTS)
 
-# What is done to the file of the latest checkpoint with which ending, and what
-# is said of it.
+# For each kind of damage: the ending of the damaged file of the latest
+# checkpoint, how the file is changed, and the text of the error.
 _DAMAGES = {
     'empty_data': ('.data-00000-of-00001', 'empty', 'is empty'),
     'short_data': ('.data-00000-of-00001', 'cut', 'is cut off or altered'),
@@ -31,7 +31,8 @@ _DAMAGES = {
     'short_index': ('.index', 'cut', 'is cut off or altered'),
     'no_index': ('.index', 'remove', 'is missing'),
 }
-# What is done to the file `checkpoint`.
+# For each kind of damage: the new content of the file `checkpoint` (None: the
+# file is deleted), and the text of the error.
 _STATES = {
     'no_state': (None, 'is missing'),
     'empty_state': (b'', 'cannot be read'),
@@ -46,7 +47,7 @@ def _receiver():
 
 
 def _uses(kmeans):
-  """All ways to use a model, by name."""
+  """Returns all ways to use a model by name."""
   exports = os.path.join(kmeans.model_dir, 'exports')
   return {
       'train': lambda: kmeans.train(_INPUT_FN, steps=1),
@@ -81,7 +82,7 @@ class DamagedCheckpointTest(tf.test.TestCase, parameterized.TestCase):
     )
 
   def _copy(self):
-    """A model with checkpoints of steps 0, 2 and 5, to be damaged."""
+    """Returns the folder of a model with checkpoints of steps 0, 2 and 5."""
     model_dir = os.path.join(testing.temporary_folder(self), 'model')
     shutil.copytree(self._whole, model_dir)
     return model_dir
@@ -102,9 +103,9 @@ class DamagedCheckpointTest(tf.test.TestCase, parameterized.TestCase):
       file.write(content)
 
   def _follow_advice(self, message, model_dir, step):
-    """Does what a message says, which is to lead back to a step."""
+    """Follows the advice of a message; it must lead back to a given step."""
     [(path, line)] = re.findall(
-        r'let the file (\S+) consist of this line:\n(.+)', message
+        r'the content of the file (\S+) by this line:\n(.+)', message
     )
     self.assertEqual(path, os.path.join(model_dir, 'checkpoint'))
     with open(path, 'w') as file:
@@ -139,7 +140,9 @@ class DamagedCheckpointTest(tf.test.TestCase, parameterized.TestCase):
   @parameterized.named_parameters(
       (name, *state) for name, state in _STATES.items()
   )
-  def test_lost_state_is_no_new_start(self, content, problem):
+  def test_training_without_the_state_file_does_not_start_anew(
+      self, content, problem
+  ):
     model_dir = self._copy()
     path = os.path.join(model_dir, 'checkpoint')
     os.remove(path)
@@ -154,7 +157,7 @@ class DamagedCheckpointTest(tf.test.TestCase, parameterized.TestCase):
         use()
     self._follow_advice(raised.exception.message, model_dir, 5)
 
-  def test_damaged_older_checkpoints_are_passed_over(self):
+  def test_advice_skips_damaged_older_checkpoints(self):
     model_dir = self._copy()
     for step, ending in ((5, '.index'), (2, '.data-00000-of-00001')):
       self._damage(os.path.join(model_dir, f'model.ckpt-{step}{ending}'), 'cut')
@@ -163,7 +166,7 @@ class DamagedCheckpointTest(tf.test.TestCase, parameterized.TestCase):
     ):
       self._kmeans_in(model_dir).cluster_centers()
 
-  def test_no_whole_checkpoint(self):
+  def test_error_says_if_no_checkpoint_is_whole(self):
     model_dir = self._copy()
     for step in (0, 2, 5):
       os.remove(os.path.join(model_dir, f'model.ckpt-{step}.index'))
@@ -176,7 +179,7 @@ class DamagedCheckpointTest(tf.test.TestCase, parameterized.TestCase):
       ):
         use()
 
-  def test_moved_model_whose_state_names_the_old_place(self):
+  def test_advice_repairs_a_state_file_that_names_the_old_folder(self):
     model_dir = self._copy()
     with open(os.path.join(model_dir, 'checkpoint'), 'w') as file:
       file.write('model_checkpoint_path: "/elsewhere/model.ckpt-5"')
@@ -187,7 +190,7 @@ class DamagedCheckpointTest(tf.test.TestCase, parameterized.TestCase):
       kmeans.train(_INPUT_FN, steps=1)
     self._follow_advice(raised.exception.message, model_dir, 5)
 
-  def test_given_checkpoint_is_damaged(self):
+  def test_damaged_given_checkpoint_is_named(self):
     model_dir = self._copy()
     prefix = os.path.join(model_dir, 'model.ckpt-2')
     self._damage(prefix + '.data-00000-of-00001', 'cut')
@@ -204,7 +207,7 @@ class DamagedCheckpointTest(tf.test.TestCase, parameterized.TestCase):
       ):
         use()
 
-  def test_given_checkpoint_needs_no_latest(self):
+  def test_given_checkpoint_needs_no_state_file(self):
     model_dir = self._copy()
     os.remove(os.path.join(model_dir, 'checkpoint'))
     prefix = os.path.join(model_dir, 'model.ckpt-2')
@@ -213,7 +216,7 @@ class DamagedCheckpointTest(tf.test.TestCase, parameterized.TestCase):
     result = kmeans.evaluate(_INPUT_FN, checkpoint_path=prefix)
     self.assertEqual(result['global_step'], 2)
 
-  def test_wrong_variable_is_no_damage(self):
+  def test_unknown_variable_is_not_reported_as_damage(self):
     kmeans = self._kmeans_in(self._whole)
     with self.assertRaises(tf.errors.NotFoundError):
       kmeans.get_variable_value('no such variable')
@@ -221,7 +224,7 @@ class DamagedCheckpointTest(tf.test.TestCase, parameterized.TestCase):
         ['clusters', 'initialized'], kmeans.get_variable_names()
     )
 
-  def test_folder_with_other_files_is_a_new_model(self):
+  def test_folder_without_checkpoints_starts_a_new_model(self):
     model_dir = testing.temporary_folder(self)
     for name in ('book.index', 'model.ckpt-0.meta', 'graph.pbtxt'):
       with open(os.path.join(model_dir, name), 'w'):
@@ -229,7 +232,7 @@ class DamagedCheckpointTest(tf.test.TestCase, parameterized.TestCase):
     kmeans = self._kmeans_in(model_dir).train(_INPUT_FN, steps=1)
     self.assertEqual(kmeans.get_variable_value('global_step'), 1)
 
-  def test_new_folder(self):
+  def test_new_folder_is_accepted(self):
     model_dir = os.path.join(testing.temporary_folder(self), 'new')
     _checkpoints.check_latest(model_dir)
     with self.assertRaisesRegex(ValueError, 'find trained model'):
@@ -239,7 +242,7 @@ class DamagedCheckpointTest(tf.test.TestCase, parameterized.TestCase):
 class ShardsTest(tf.test.TestCase, parameterized.TestCase):
 
   def _save(self):
-    """A checkpoint in two files, as of two parameter servers."""
+    """Saves a checkpoint in two files, as two parameter servers would."""
     prefix = os.path.join(testing.temporary_folder(self), 'model.ckpt-1')
     with tf.Graph().as_default():
       for i in range(2):
@@ -253,11 +256,11 @@ class ShardsTest(tf.test.TestCase, parameterized.TestCase):
         session.run(tf.compat.v1.global_variables_initializer())
         return saver.save(session, prefix)
 
-  def test_whole(self):
+  def test_whole_checkpoint_has_no_problem(self):
     self.assertIsNone(_checkpoints.problem_of(self._save()))
 
   @parameterized.parameters(0, 1)
-  def test_missing_shard(self, shard):
+  def test_missing_shard_is_named(self, shard):
     prefix = self._save()
     path = f'{prefix}.data-0000{shard}-of-00002'
     os.remove(path)
@@ -266,7 +269,7 @@ class ShardsTest(tf.test.TestCase, parameterized.TestCase):
     )
 
   @parameterized.parameters(0, 1)
-  def test_short_shard(self, shard):
+  def test_short_shard_is_named(self, shard):
     prefix = self._save()
     path = f'{prefix}.data-0000{shard}-of-00002'
     os.truncate(path, os.path.getsize(path) // 2)

@@ -1,6 +1,6 @@
 # Copyright 2026 The kmeans_estimator Authors.
 # SPDX-License-Identifier: Apache-2.0
-"""Tests that documents, noxfile.py and .ci/run name the same commands."""
+"""Tests that the documents, noxfile.py and .ci/run state the same commands."""
 
 import ast
 import pathlib
@@ -16,7 +16,7 @@ def _read(name):
 
 
 def _pythons_of_nox():
-  """Returns the Python of each TensorFlow that nox has a session for."""
+  """Maps each TensorFlow that has a nox session to the session's Python."""
   for node in ast.parse(_read('noxfile.py')).body:
     if isinstance(node, ast.Assign):
       if ast.unparse(node.targets[0]) == '_PYTHON_OF_TENSORFLOW':
@@ -35,11 +35,16 @@ class CommandsTest(absltest.TestCase):
     lines = [line.strip() for line in _read('.ci/run').splitlines()]
     self.assertIn(command, lines)
 
-  def test_ci_evaluates_no_text(self):
+  def test_ci_builds_the_docs_as_nox_does(self):
+    [command] = re.findall(r'python" (-m sphinx [^|]*) ', _read('.ci/run'))
+    self.assertIn(f"= '{command[len('-m sphinx '):]}'\n", _read('noxfile.py'))
+
+  def test_ci_uses_no_eval(self):
     self.assertNotRegex(_read('.ci/run'), r'\beval\b')
 
-  def test_readme_has_a_row_for_each_session_of_nox(self):
-    _, _, section = _read('README.md').partition('\n## Versions\n')
+  def test_docs_have_a_row_for_each_session_of_nox(self):
+    page = _read('docs/getting_started.md')
+    _, _, section = page.partition('\n## Versions\n')
     rows = re.findall(
         r'^\| (2\.\d+)\.\d+ \| (3\.\d+)\.\d+ \|', section, re.MULTILINE
     )

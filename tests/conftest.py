@@ -1,12 +1,12 @@
 # Copyright 2026 The kmeans_estimator Authors.
 # SPDX-License-Identifier: Apache-2.0
-"""What pytest is to know of this folder."""
+"""Configures pytest for this folder."""
 
 
 def pytest_collection_modifyitems(items):
-  """Leaves out `tf.test.TestCase.test_session`.
+  """Removes `tf.test.TestCase.test_session` from the tests.
 
-  It is a deprecated method for tests to call, which pytest takes for a test of
-  every class and reports as skipped.
+  It is a deprecated helper method. pytest would treat it as a test of every
+  class and report it as skipped.
   """
   items[:] = [item for item in items if item.name != 'test_session']

@@ -1,6 +1,6 @@
 # Copyright 2026 The kmeans_estimator Authors.
 # SPDX-License-Identifier: Apache-2.0
-"""Data that give k-means little to go by: finite and right all the same."""
+"""Tests degenerate data, such as few distinct points: results are finite."""
 
 from absl.testing import parameterized
 import numpy as np
@@ -36,7 +36,7 @@ class DegenerateDataTest(parameterized.TestCase):
       metric=numpy_model.METRICS,
       init=('random', 'kmeans_plus_plus', 'kmc2'),
   )
-  def test_initialisation_and_steps(self, data, metric, init):
+  def test_centers_and_scores_are_finite_and_correct(self, data, metric, init):
     points, k = _DATA[data]
     points = np.float32(points)
     mode = _MODES[tuple(_MODES)[len(data) % len(_MODES)]]

@@ -1,10 +1,11 @@
 # Copyright 2026 The kmeans_estimator Authors.
 # SPDX-License-Identifier: Apache-2.0
-"""The graphs on devices that are not here: compiled by XLA, kernels looked up.
+"""Tests graphs for GPUs and TPUs on a machine that has none.
 
-XLA compiles for the CPU what it would compile for a GPU or TPU, and refuses the
-same: ops that it does not know, and shapes that it cannot tell from those of
-the input.
+Some tests compile the graphs with XLA for the CPU. XLA accepts and refuses the
+same graphs as for a GPU or TPU: it refuses unknown ops, and shapes that it
+cannot infer from the shapes of the input. Other tests look up the kernels of
+all ops.
 """
 
 from unittest import mock
@@ -40,11 +41,11 @@ METRICS = (
 
 
 def _function(build, example, compiled):
-  """Makes a function of a batch from what builds a graph.
+  """Makes a function of a batch from a function that builds a graph.
 
   Args:
     build: takes a tensor and returns a structure of fetches, and variables.
-    example: a batch; the function takes those of its shape.
+    example: a batch; the function accepts batches of this shape.
     compiled: whether XLA compiles the function.
 
   Returns:
@@ -77,7 +78,7 @@ def _assign(variables, value):
 
 
 class CompiledTest(tf.test.TestCase, parameterized.TestCase):
-  """Graphs give the same whether XLA compiles them or not."""
+  """Tests that graphs return the same results with and without XLA."""
 
   def _assert_compiles(self, build, batches, rtol=1e-5):
     results = []
@@ -99,7 +100,7 @@ class CompiledTest(tf.test.TestCase, parameterized.TestCase):
           for metric, value in METRICS
       )
   )
-  def test_step(self, kwargs):
+  def test_compiled_step_equals_the_uncompiled_step(self, kwargs):
     def build(points):
       state, inference, _, step = clustering_ops.KMeans(
           points, K, initial_clusters=CENTERS, **kwargs
@@ -127,14 +128,16 @@ class CompiledTest(tf.test.TestCase, parameterized.TestCase):
       ('kmc2_after_others', 'kmc2', 2),
       ('array', CENTERS, 0),
   )
-  def test_initialization(self, method, selected):
+  def test_compiled_initialization_equals_the_uncompiled_one(
+      self, method, selected
+  ):
     def build(points):
       with mock.patch.object(state_lib, 'grow', wraps=state_lib.grow) as grow:
         state, *_ = clustering_ops.KMeans(
             points, K, initial_clusters=method, kmc2_chain_length=N // K
         ).training()
       _assign([state.clusters], CENTERS[:selected])
-      # All but the assignment: XLA keeps the shapes of variables.
+      # Leave out the assignment: XLA cannot change the shape of a variable.
       [(_, centers)] = [call.args for call in grow.call_args_list]
       return centers, []
 
@@ -143,7 +146,7 @@ class CompiledTest(tf.test.TestCase, parameterized.TestCase):
     self.assertLen(np.unique(centers, axis=0), K)
 
   @parameterized.named_parameters(*METRICS)
-  def test_prediction(self, metric):
+  def test_compiled_prediction_equals_the_uncompiled_one(self, metric):
     def build(points):
       state, *predictions = clustering_ops.KMeans(
           points, K, distance_metric=metric
@@ -154,7 +157,7 @@ class CompiledTest(tf.test.TestCase, parameterized.TestCase):
     self._assert_compiles(build, BATCHES)
 
   @parameterized.named_parameters(*METRICS)
-  def test_evaluation(self, metric):
+  def test_compiled_evaluation_equals_the_uncompiled_one(self, metric):
     def build(points):
       state, inference = clustering_ops.KMeans(
           points, K, distance_metric=metric
@@ -165,8 +168,8 @@ class CompiledTest(tf.test.TestCase, parameterized.TestCase):
     self._assert_compiles(build, BATCHES)
 
   @parameterized.parameters(tf.float16, tf.bfloat16)
-  def test_half_precision_is_summed_up_in_single(self, dtype):
-    # Their squares, and the sums of them, are too large for float16.
+  def test_half_precision_is_summed_in_float32(self, dtype):
+    # The squares of the points, and their sums, overflow in float16.
     points = tf.cast(200 + 50 * BATCHES[0], dtype).numpy()
 
     def build(batch):
@@ -188,7 +191,7 @@ class CompiledTest(tf.test.TestCase, parameterized.TestCase):
     self.assertAllClose(clusters, expected.clusters, rtol=1e-4)
 
 
-  def test_products_are_of_float32_where_tensorflow_is_told_so(self):
+  def test_products_are_float32_if_tensor_float_32_is_disabled(self):
     def build(points):
       state, _, cluster_index = clustering_ops.KMeans(points, K).prediction()
       _assign([state.clusters], CENTERS)
@@ -203,16 +206,16 @@ class CompiledTest(tf.test.TestCase, parameterized.TestCase):
       function, _ = _function(build, BATCHES[0], compiled=True)
       program = function.experimental_get_compiler_ir(tf.constant(BATCHES[0]))()
       self.assertRegex(program, r' dot\(')
-      # TensorFlow 2.13 does not pass it on to XLA.
+      # TensorFlow 2.13 does not pass the precision on to XLA.
       if tf32 or tf.__version__.split('.')[1] >= '15':
         self.assertEqual('{highest,highest}' in program, not tf32)
 
 
 class AutomaticallyCompiledTest(tf.test.TestCase, parameterized.TestCase):
-  """Sessions may compile what they can, and must leave out what cannot be."""
+  """Tests graphs in which XLA compiles only the ops that it can compile."""
 
   @parameterized.named_parameters(*RULES)
-  def test_training(self, kwargs):
+  def test_training_in_a_jit_scope_equals_plain_training(self, kwargs):
     def in_scope(*args, **kwargs):
       graph = mock.Mock()
       with tf.xla.experimental.jit_scope():
@@ -226,7 +229,7 @@ class AutomaticallyCompiledTest(tf.test.TestCase, parameterized.TestCase):
         for make in (clustering_ops.KMeans, in_scope)
     ]
     for graph in plain, compiled:
-      # Centers are added to those of the first batch.
+      # The second batch gives the centers that the first batch did not give.
       graph.initialize(BATCHES[0][: K - 1])
       graph.initialize(BATCHES[0])
       for batch in BATCHES:
@@ -255,9 +258,9 @@ class AutomaticallyCompiledTest(tf.test.TestCase, parameterized.TestCase):
 
 
 class KernelsTest(parameterized.TestCase):
-  """Ops have kernels for a device, says TensorFlow's registry of them."""
+  """Tests that TensorFlow's registry has kernels of all ops for a device."""
 
-  # Batches for which a CPU's own kernels are taken, and one of any size.
+  # Batches for which a CPU graph has native ops, and a batch of unknown size.
   _BATCHES = (
       (tf.float32, [4096, 32]),
       (tf.float32, [None, 32]),
@@ -267,7 +270,7 @@ class KernelsTest(parameterized.TestCase):
   _NUM_CLUSTERS = 64
 
   def _assert_all_have_kernels(self, build, may_have_none=lambda node: False):
-    """Checks the ops that a function builds for each device."""
+    """Checks that each device has kernels for the ops of a function."""
     for device in placement.DEVICES:
       with tf.Graph().as_default() as graph, tf.device(device):
         build()
@@ -290,7 +293,7 @@ class KernelsTest(parameterized.TestCase):
       ('kmc2', dict(initial_clusters='kmc2')),
       ('array', dict(initial_clusters=np.ones([_NUM_CLUSTERS, 32]))),
   )
-  def test_training_graph(self, kwargs):
+  def test_training_graph_has_kernels(self, kwargs):
     for dtype, shape in self._BATCHES:
 
       def build(dtype=dtype, shape=shape):
@@ -332,7 +335,7 @@ class KernelsTest(parameterized.TestCase):
       self._assert_all_have_kernels(build)
 
   @parameterized.named_parameters(*METRICS)
-  def test_prediction_and_evaluation(self, metric):
+  def test_prediction_and_evaluation_graphs_have_kernels(self, metric):
     for dtype, shape in self._BATCHES:
 
       def build(dtype=dtype, shape=shape):
@@ -346,7 +349,7 @@ class KernelsTest(parameterized.TestCase):
 
       self._assert_all_have_kernels(build)
 
-  def test_functions(self):
+  def test_functions_of_clustering_ops_have_kernels(self):
     def build():
       points = tf.compat.v1.placeholder(tf.float32, [None, D])
       clustering_ops.kmeans_plus_plus_initialization(points, K, 1, 2)
@@ -360,9 +363,9 @@ class KernelsTest(parameterized.TestCase):
       dict(use_mini_batch=False, distance_metric='cosine'),
       dict(initial_clusters='kmc2', mini_batch_steps_per_iteration=2),
   )
-  def test_estimator(self, **kwargs):
+  def test_graphs_of_the_estimator_have_kernels(self, **kwargs):
     def may_have_none(node):
-      """Input pipeline, summaries, savers, and the names of variables."""
+      """Returns whether a node runs on the host: input, summaries, savers."""
       return (
           'Dataset' in node.op
           or 'Iterator' in node.op
@@ -387,7 +390,7 @@ class KernelsTest(parameterized.TestCase):
         config=testing.run_config(),
         **kwargs,
     )
-    # As if there were a GPU.
+    # Pretend that this machine has a GPU.
     with mock.patch.object(
         tf.config, 'list_physical_devices', lambda kind: [kind]
     ):
@@ -406,7 +409,7 @@ class KernelsTest(parameterized.TestCase):
             device,
         )
 
-  def test_missing_kernels_are_seen(self):
+  def test_missing_kernels_of_the_reference_are_found(self):
     with tf.Graph().as_default() as graph:
       points = tf.compat.v1.placeholder(tf.float32, [N, D])
       testing.reference_ops.KMeans(

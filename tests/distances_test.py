@@ -1,6 +1,6 @@
 # Copyright 2026 The kmeans_estimator Authors.
 # SPDX-License-Identifier: Apache-2.0
-"""Distances against float64 NumPy. They are portable everywhere."""
+"""Tests the distances against float64 NumPy."""
 
 from absl.testing import parameterized
 import numpy as np
@@ -12,7 +12,7 @@ from tests import testing
 
 EUCLIDEAN, COSINE = numpy_model.METRICS
 DTYPES = (np.float32, np.float64)
-# n, d, k.
+# Tuples of n, d and k.
 SHAPES = (
     (0, 3, 2), (1, 1, 1), (1, 5, 3), (7, 1, 3), (7, 4, 1), (257, 31, 17),
     (640, 37, 300), (10_000, 20, 20),
@@ -21,7 +21,7 @@ STATIC, UNKNOWN_ROWS, UNKNOWN = 'static', 'unknown_rows', 'unknown'
 
 
 def _run(function, *arrays, shapes=STATIC):
-  """Runs a function in a graph, on arrays of which it knows a shape or none."""
+  """Runs a function in a graph, on arrays of known or unknown static shape."""
   with tf.Graph().as_default(), tf.compat.v1.Session() as session:
     inputs = [
         tf.compat.v1.placeholder(
@@ -68,14 +68,14 @@ class PairwiseTest(tf.test.TestCase, parameterized.TestCase):
       metric=numpy_model.METRICS,
       shapes=(UNKNOWN_ROWS, UNKNOWN),
   )
-  def test_unknown_shapes(self, shape, metric, shapes):
+  def test_results_are_equal_with_unknown_shapes(self, shape, metric, shapes):
     points, centers = testing.around_centers(*shape, metric)
     self.assertAllEqual(
         _pairwise(points, centers, metric, shapes),
         _pairwise(points, centers, metric),
     )
 
-  def test_shapes_are_known(self):
+  def test_static_shapes_are_known(self):
     with tf.Graph().as_default():
       points = tf.compat.v1.placeholder(tf.float32, [None, 3])
       for shape in (7, 9), (None, 9):
@@ -96,7 +96,7 @@ class PairwiseTest(tf.test.TestCase, parameterized.TestCase):
       _pairwise(points, centers, shapes=UNKNOWN)
 
   @parameterized.product(dtype=DTYPES, metric=numpy_model.METRICS)
-  def test_bad_rows_are_told_and_stay_alone(self, dtype, metric):
+  def test_row_with_nan_or_inf_affects_no_other_row(self, dtype, metric):
     points, centers = testing.around_centers(300, 8, 40, metric, dtype)
     clean = _pairwise(points, centers, metric)
     bad = [0, 17, 299]
@@ -115,7 +115,7 @@ class PairwiseTest(tf.test.TestCase, parameterized.TestCase):
     self.assertAllClose(result[:, 2], np.ones([80]))
 
   @parameterized.parameters(*numpy_model.METRICS)
-  def test_compiled_by_xla(self, metric):
+  def test_xla_compiles_distances(self, metric):
     points, centers = testing.around_centers(640, 24, 40, metric)
     compiled = tf.function(distances.pairwise, jit_compile=True)
     exact = numpy_model.distances(points, centers, metric)
@@ -140,27 +140,27 @@ class FarFromOriginTest(tf.test.TestCase, parameterized.TestCase):
     return points.astype(np.float32), centers.astype(np.float32)
 
   @parameterized.parameters((), (0,), (2, 5), (0, 1, 2, 3))
-  def test_centers_left_at_0(self, *emptied):
+  def test_centers_at_0_cost_no_accuracy(self, *emptied):
     points, centers = self._data(emptied=emptied)
     exact = numpy_model.distances(points, centers, EUCLIDEAN)
     result = _pairwise(points, centers)
     self.assertAllClose(result, exact, rtol=1e-3, atol=1e-5)
 
-  def test_one_of_two_centers_left_at_0(self):
+  def test_one_of_two_centers_at_0_costs_no_accuracy(self):
     points, centers = self._data(k=2, emptied=(0,))
     exact = numpy_model.distances(points, centers, EUCLIDEAN)
     result = _pairwise(points, centers)
     self.assertAllClose(result, exact, rtol=1e-3, atol=1e-5)
 
-  def test_one_far_center_spoils_nothing(self):
+  def test_one_far_center_costs_no_accuracy(self):
     points, centers = self._data(k=5)
     centers = np.concatenate([centers, np.full([1, 5], 1e6, np.float32)])
     exact = numpy_model.distances(points, centers, EUCLIDEAN)
     result = _pairwise(points, centers)
     self.assertAllClose(result, exact, rtol=1e-3, atol=1e-5)
 
-  def test_nearly_parallel_vectors(self):
-    # 1 - u.v of these is less than float32 tells from 0.
+  def test_nearly_parallel_vectors_have_accurate_cosine_distances(self):
+    # For these vectors 1 - u.v rounds to 0 in float32.
     points, centers = (
         numpy_model.normalize(x.astype(np.float64)).astype(np.float32)
         for x in self._data()
@@ -181,8 +181,8 @@ class ScoresTest(tf.test.TestCase, parameterized.TestCase):
     )
 
   @parameterized.product(k=(3, 40), metric=numpy_model.METRICS)
-  def test_earliest_on_a_tie(self, k, metric):
-    # Small integers, so that ties are exact.
+  def test_tie_goes_to_the_center_of_lowest_index(self, k, metric):
+    # With small integers nothing rounds, so ties are exact.
     random = np.random.RandomState(k)
     points = random.randint(-1, 2, [200, 2]).astype(np.float32)
     centers = random.randint(-1, 2, [k, 2]).astype(np.float32)
@@ -203,9 +203,9 @@ class ScoresTest(tf.test.TestCase, parameterized.TestCase):
 
 class OriginTest(tf.test.TestCase, parameterized.TestCase):
 
-  def test_of_centers_is_one_of_them(self):
+  def test_origin_of_centers_is_one_of_the_centers(self):
     centers = np.float32([[0, 0], [8, 9], [5, 5], [4, 4], [0, 0]])
-    # The mean of those that are not 0 is [5.7, 6].
+    # The mean of the nonzero centers is [5.7, 6].
     origin = _run(distances.center_origin, centers)
     self.assertAllEqual(origin, [5, 5])
     self.assertAllEqual(_run(distances.center_origin, centers * 0), [0, 0])
@@ -213,7 +213,7 @@ class OriginTest(tf.test.TestCase, parameterized.TestCase):
   @parameterized.product(
       n=(1, 2, 15, 16, 17, 31, 32, 500), shapes=(STATIC, UNKNOWN_ROWS, UNKNOWN)
   )
-  def test_of_a_batch_is_a_median_of_at_most_31_rows(self, n, shapes):
+  def test_origin_of_a_batch_is_the_median_of_at_most_31_rows(self, n, shapes):
     points = testing.around_centers(n, 3, 4)[0]
     sample, origin = _run(
         lambda x: (distances.sample(x), distances.batch_origin(x)),
@@ -228,7 +228,9 @@ class OriginTest(tf.test.TestCase, parameterized.TestCase):
     )
 
   @parameterized.parameters(np.nan, np.inf, -np.inf, 1e30)
-  def test_outliers_leave_it_finite_and_near(self, outlier):
+  def test_origin_stays_finite_and_near_the_data_despite_outliers(
+      self, outlier
+  ):
     points, _ = testing.around_centers(200, 3, 4, offset=1e3)
     points[:80, 1] = outlier
     origin = _run(distances.batch_origin, points)
@@ -238,7 +240,7 @@ class OriginTest(tf.test.TestCase, parameterized.TestCase):
     self.assertTrue(np.isfinite(_run(distances.batch_origin, points)).all())
 
   @parameterized.parameters(STATIC, UNKNOWN_ROWS, UNKNOWN)
-  def test_of_no_rows_is_0(self, shapes):
+  def test_origin_of_a_batch_without_rows_is_0(self, shapes):
     origin = _run(
         distances.batch_origin, np.zeros([0, 3], np.float32), shapes=shapes
     )
@@ -247,7 +249,7 @@ class OriginTest(tf.test.TestCase, parameterized.TestCase):
 
 class L2NormalizeTest(tf.test.TestCase):
 
-  def test_rows(self):
+  def test_rows_have_unit_length(self):
     tiny, huge = 1e-37, 1e38
     x = np.array(
         [[3, 4], [0, 0], [tiny, tiny], [-huge, huge], [0, -7]], np.float32
@@ -258,7 +260,7 @@ class L2NormalizeTest(tf.test.TestCase):
         [[0.6, 0.8], [0, 0], [half, half], [-half, half], [0, -1]],
     )
 
-  def test_bad_rows_stay_bad(self):
+  def test_rows_with_nan_or_inf_hold_nan(self):
     x = tf.constant([[1, np.nan], [np.inf, 1], [-np.inf, np.inf], [0, 1]])
     result = self.evaluate(distances.l2_normalize(x))
     self.assertAllEqual(

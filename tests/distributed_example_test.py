@@ -1,6 +1,6 @@
 # Copyright 2026 The kmeans_estimator Authors.
 # SPDX-License-Identifier: Apache-2.0
-"""Runs examples/distributed, and reads the configurations that it shows."""
+"""Runs examples/distributed, and checks its configuration files."""
 
 import json
 import os
@@ -33,7 +33,7 @@ def _processes_that_name(text):
   for path in pathlib.Path('/proc').glob('[0-9]*/cmdline'):
     try:
       command_lines.append(path.read_text())
-    except OSError:  # It has ended.
+    except OSError:  # The process has ended.
       pass
   return [line for line in command_lines if text in line]
 
@@ -43,9 +43,9 @@ class ClusterTest(parameterized.TestCase):
   @parameterized.parameters(
       ('parameter_server', 2), ('multi_worker', 1), ('multi_worker', 2)
   )
-  def test_trains_reports_and_stops(self, kind, workers):
+  def test_cluster_trains_reports_its_speed_and_stops(self, kind, workers):
     folder = testing.temporary_folder(self)
-    # Where the models go, so that tasks are known by it.
+    # Models are in this folder, so the command lines of tasks contain its name.
     result = running.run(
         str(_FOLDER / 'cluster.py'), '--kinds', kind,
         '--workers', str(workers), '--seconds', '1',
@@ -59,7 +59,7 @@ class ClusterTest(parameterized.TestCase):
     self.assertEmpty(_processes_that_name(folder))
     self.assertEmpty(os.listdir(folder))
 
-  def test_task_that_fails_stops_all(self):
+  def test_failing_task_stops_all_tasks(self):
     folder = testing.temporary_folder(self)
     with open(os.path.join(folder, 'tensorflow.py'), 'w') as file:
       file.write('raise ImportError("as the test wants it")')
@@ -73,10 +73,10 @@ class ClusterTest(parameterized.TestCase):
 
 
 class StopTest(parameterized.TestCase):
-  """Ends tasks as Kubernetes does."""
+  """Tests that tasks end cleanly when they get the signal of Kubernetes."""
 
   def _start(self, name, *arguments):
-    """Starts a task; returns it with the lines that it logs."""
+    """Starts a task and a thread that collects the lines of its log."""
     job, index = name[:-1], int(name[-1])
     tf_config = {
         'cluster': self._addresses, 'task': {'type': job, 'index': index}
@@ -111,7 +111,7 @@ class StopTest(parameterized.TestCase):
           self._at_work[name].set()
 
   @parameterized.parameters('parameter_server', 'multi_worker')
-  def test_everybody_ends_with_a_checkpoint(self, kind):
+  def test_all_tasks_end_and_the_chief_saves_a_checkpoint(self, kind):
     self._model = os.path.join(testing.temporary_folder(self), 'model')
     self._tasks, self._logs, self._at_work = {}, {}, {}
     trainers = ['chief0', 'worker0', 'evaluator0']
@@ -125,7 +125,7 @@ class StopTest(parameterized.TestCase):
     for name in [*servers, 'chief0']:
       self._start(name, *arguments)
     if servers:
-      # A worker that is there before the chief waits for 30 seconds.
+      # A worker that starts before the chief would wait for 30 seconds.
       self.assertTrue(self._at_work['chief0'].wait(120), self._logs)
     for name in trainers[1:]:
       self._start(name, *arguments)
@@ -139,7 +139,7 @@ class StopTest(parameterized.TestCase):
       )
     log = ''.join(self._logs['chief0'])
     told, _, after = log.partition('Got SIGTERM')
-    # Nothing but the checkpoint of the step that was under way.
+    # After the signal only the checkpoint of the current step is saved.
     [saved] = re.findall(r'Saving checkpoints for (\d+) into', after)
     self.assertNotIn(f'Saving checkpoints for {saved} into', told)
     values = testing.checkpoint_values(self._model)
@@ -156,12 +156,12 @@ class ConfigurationTest(absltest.TestCase):
     with mock.patch.dict(os.environ, TF_CONFIG=tf_config):
       config = estimator.RunConfig()
     self.assertEqual((config.task_type, config.task_id), (job, index))
-    # The evaluator is on its own; the chief is one of those that train.
+    # The evaluator is not part of the cluster; the chief is one of the workers.
     alone = job == 'evaluator'
     self.assertEqual(config.num_ps_replicas, 0 if alone else 1)
     self.assertEqual(config.num_worker_replicas, 0 if alone else 3)
 
-  def test_real_machines(self):
+  def test_configuration_of_machines_is_valid(self):
     text = (_FOLDER / 'README.md').read_text()
     [shown] = re.findall(r"export TF_CONFIG='(.*?)'", text, re.DOTALL)
     tf_config = json.loads(shown)
@@ -195,12 +195,12 @@ class ConfigurationTest(absltest.TestCase):
     ]
     return config_map['data']['cluster']
 
-  def test_kubernetes_schema(self):
+  def test_kubernetes_objects_match_their_schema(self):
     for resource in self._manifest():
       # Also refuses misspelt fields.
       kubernetes_validate.validate(resource, '1.29', strict=True)
 
-  def test_kubernetes_cluster(self):
+  def test_kubernetes_tasks_have_the_roles_of_their_jobs(self):
     cluster = self._cluster()
     jobs = self._jobs()
     self.assertCountEqual(jobs, json.loads(cluster))
@@ -219,7 +219,7 @@ class ConfigurationTest(absltest.TestCase):
         tf_config = value.replace('$(CLUSTER)', cluster)
         self._check(tf_config.replace('$(INDEX)', str(index)), job, index)
 
-  def test_kubernetes_gives_time_to_stop(self):
+  def test_kubernetes_gives_tasks_time_to_stop(self):
     grace = {}
     for job, spec in self._jobs().items():
       pod = spec['template']['spec']
@@ -230,7 +230,7 @@ class ConfigurationTest(absltest.TestCase):
         command = container['lifecycle']['preStop']['exec']['command']
     sleep, seconds = command
     self.assertEqual(sleep, 'sleep')
-    # The chief is gone when the parameter server gets its signal.
+    # The chief has ended when the parameter server gets the signal.
     self.assertGreater(int(seconds), grace['chief'])
     self.assertGreater(grace['ps'], int(seconds))
 

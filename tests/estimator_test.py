@@ -1,6 +1,6 @@
 # Copyright 2026 The kmeans_estimator Authors.
 # SPDX-License-Identifier: Apache-2.0
-"""Tests of the Estimator namespace and of putting it back into TensorFlow."""
+"""Tests of the Estimator namespace and of restoring it in TensorFlow."""
 
 import importlib
 import os
@@ -17,7 +17,7 @@ from tests import testing
 
 
 def _names(module, prefix=''):
-  """All public names of a namespace, those of namespaces in it as 'a.b'."""
+  """Returns the public names of a namespace, including nested names 'a.b'."""
   for name in dir(module):
     if not name.startswith('_'):
       yield prefix + name
@@ -33,7 +33,7 @@ def _names_in_2_15():
 
 
 def _weighted(features, labels, mode):
-  """Learns to multiply by 2."""
+  """A model function that learns to multiply by 2."""
   weight = tf.compat.v1.get_variable(
       'weight', [], initializer=tf.compat.v1.zeros_initializer()
   )
@@ -76,7 +76,7 @@ def _tpu_weighted(features, labels, mode, params):
 
 class NamespaceTest(tf.test.TestCase, parameterized.TestCase):
 
-  def test_whatever_estimators_make_themselves_is_a_run_config(self):
+  def test_configs_of_estimators_are_instances_of_run_config(self):
     class Own(estimator.RunConfig):
       pass
 
@@ -86,7 +86,7 @@ class NamespaceTest(tf.test.TestCase, parameterized.TestCase):
     self.assertIsInstance(Own(), Own)
     self.assertNotIsInstance(by_default, Own)
 
-  def test_dir_is_that_of_2_15(self):
+  def test_namespace_has_the_names_of_2_15(self):
     self.assertCountEqual(
         _names(estimator), [*_names_in_2_15(), 'restore_tf_estimator']
     )
@@ -98,7 +98,7 @@ class NamespaceTest(tf.test.TestCase, parameterized.TestCase):
           hasattr(importlib.import_module(module), attribute), name
       )
 
-  def test_by_attribute(self):
+  def test_namespace_is_an_attribute_of_the_package(self):
     self.assertIs(kmeans_estimator.estimator, estimator)
     self.assertIs(
         kmeans_estimator.estimator.export.ServingInputReceiver,
@@ -107,12 +107,12 @@ class NamespaceTest(tf.test.TestCase, parameterized.TestCase):
         ).ServingInputReceiver,
     )
 
-  def test_kmeans_is_ours(self):
+  def test_kmeans_is_the_class_of_this_package(self):
     self.assertIs(
         estimator.experimental.KMeans, kmeans_estimator.KMeansClustering
     )
 
-  def test_unknown_name(self):
+  def test_unknown_name_raises_attribute_error(self):
     with self.assertRaisesRegex(
         AttributeError, "kmeans_estimator.estimator.experimental.*'GMM'"
     ):
@@ -143,7 +143,7 @@ class NamespaceTest(tf.test.TestCase, parameterized.TestCase):
     self.assertAllClose(serve(x=tf.constant([5.0]))['y'], [10])
 
   @parameterized.parameters(None, 'mirrored')
-  def test_train_and_evaluate(self, distribute):
+  def test_train_and_evaluate_exports(self, distribute):
     strategy = distribute and tf.distribute.MirroredStrategy(['/cpu:0'])
     model = estimator.Estimator(
         _weighted,
@@ -161,7 +161,7 @@ class NamespaceTest(tf.test.TestCase, parameterized.TestCase):
     )
     self.assertEqual(metrics, {'loss': 0, 'label': 4, 'global_step': 15})
 
-  def test_tpu_estimator_off_tpu(self):
+  def test_tpu_estimator_trains_without_a_tpu(self):
     model = estimator.tpu.TPUEstimator(
         _tpu_weighted,
         self.get_temp_dir(),
@@ -181,7 +181,7 @@ class NamespaceTest(tf.test.TestCase, parameterized.TestCase):
 _RESTORE = """
 import numpy as np
 import tensorflow as tf
-# Makes TensorFlow load what it loads lazily.
+# Makes TensorFlow import its lazily loaded modules.
 from kmeans_estimator import KMeansClustering, restore_tf_estimator
 from kmeans_estimator import estimator
 
@@ -234,7 +234,7 @@ from tests import estimator_test
 print('v1', *estimator_test._names(tf.compat.v1.estimator))
 print('v2', *estimator_test._names(tf.estimator))
 
-# The whole of an old program's use, for what it logs.
+# Uses Estimator as an old program does, to check the log.
 tf1.logging.set_verbosity(tf1.logging.WARN)
 input_fn = numpy_input_fn(
     {'x': np.eye(4, dtype='float32')},
@@ -259,7 +259,7 @@ kmeans.export_saved_model(kmeans.model_dir + '/export', receive)
 @pytest.mark.slow
 class RestoreTest(tf.test.TestCase):
 
-  def test_restores(self):
+  def test_restore_tf_estimator_restores_both_namespaces(self):
     result = running.run('-c', _RESTORE, TF_CPP_MIN_LOG_LEVEL='3')
     self.assertEqual(result.status, 0, result.err)
     lines = dict(
@@ -270,7 +270,7 @@ class RestoreTest(tf.test.TestCase):
         {'Estimator', 'RunConfig', 'experimental.KMeans', 'export'},
         lines['v2'].split(),
     )
-    # Estimator itself says where the model is; nobody says what is deprecated.
+    # The log contains Estimator's messages, but no deprecation warnings.
     self.assertIn('Using temporary folder as model directory', result.err)
     self.assertNotIn('deprecated', result.err)
     self.assertNotIn('tf.keras', result.err)
@@ -280,7 +280,7 @@ class RestoreTest(tf.test.TestCase):
 class ImportTest(tf.test.TestCase, parameterized.TestCase):
 
   @parameterized.parameters('0', '1')
-  def test_is_quiet_and_imports_nothing_heavy(self, legacy_keras):
+  def test_import_logs_nothing_and_loads_no_heavy_package(self, legacy_keras):
     result = running.run(
         '-W', 'error::DeprecationWarning:kmeans_estimator',
         '-c',
@@ -294,14 +294,14 @@ class ImportTest(tf.test.TestCase, parameterized.TestCase):
         TF_CPP_MIN_LOG_LEVEL='3',
     )
     self.assertEqual(result.status, 0, result.err)
-    # Keras is heavy too, but Estimator itself asks for it.
+    # Keras is slow to import, too, but tensorflow-estimator needs it.
     heavy = {'matplotlib', 'pandas', 'scipy', 'sklearn'}
     self.assertEmpty(heavy.intersection(result.out.split()))
     self.assertNotIn('deprecated', result.err.lower())
     self.assertNotIn('keras', result.err.lower())
 
-  def test_import_alone_leaves_tensorflow_out(self):
-    # So that a program may set TensorFlow's environment variables after it.
+  def test_importing_the_package_does_not_import_tensorflow(self):
+    # A program may set TensorFlow's environment variables after the import.
     result = running.run(
         '-c',
         'import sys, kmeans_estimator\n'

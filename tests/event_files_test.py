@@ -33,12 +33,12 @@ def _kmeans(model_dir=None, **kwargs):
 
 
 def _open_files():
-  """The event files that this process has open."""
+  """Returns the event files that this process has open."""
   paths = []
   for descriptor in os.listdir('/proc/self/fd'):
     try:
       paths.append(os.readlink(f'/proc/self/fd/{descriptor}'))
-    except FileNotFoundError:  # The one that listed them.
+    except FileNotFoundError:  # The descriptor of os.listdir.
       pass
   return [path for path in paths if 'tfevents' in path]
 
@@ -56,7 +56,7 @@ def _event_files_in(folder):
 
 
 def _tags(folder):
-  """The tag and step of each summary in the event files of a folder."""
+  """Returns tag and step of each summary in the event files of a folder."""
   return {
       (value.tag, event.step)
       for name in _event_files_in(folder)
@@ -71,11 +71,12 @@ class EventFilesTest(tf.test.TestCase):
 
   def setUp(self):
     super().setUp()
-    # As a process without models; TensorFlow has writers in graphs only.
+    # Start as a process without models. TensorFlow caches writers only in
+    # graphs.
     self.enter_context(tf.Graph().as_default())
     _CACHE.clear()
     gc.collect()
-    gc.disable()  # Going out of scope must be enough.
+    gc.disable()  # Deleting the last reference must suffice.
     self.addCleanup(gc.enable)
     self.assertEmpty(_open_files())
     self._threads_before = len(_writing_threads())
@@ -95,11 +96,11 @@ class EventFilesTest(tf.test.TestCase):
       del kmeans
       self.assert_all_closed()
       self.assertFalse(set(folders) & set(_CACHE._cache))
-      if i:  # The first starts what a process keeps.
+      if i:  # The first model opens descriptors that a process keeps.
         self.assertLen(os.listdir('/proc/self/fd'), descriptors)
       descriptors = len(os.listdir('/proc/self/fd'))
 
-  def test_train_and_evaluate(self):
+  def test_train_and_evaluate_leaves_no_files_open(self):
     kmeans = _kmeans()
     estimator_lib.train_and_evaluate(
         kmeans,
@@ -133,7 +134,7 @@ class EventFilesTest(tf.test.TestCase):
 
   def test_no_file_is_overwritten(self):
     model_dir = _kmeans().model_dir
-    # TensorFlow names files by the second.
+    # TensorFlow puts the current second into the names of files.
     with mock.patch.object(time, 'time', return_value=1e9):
       for number in range(1, 4):
         path = os.path.join(model_dir, 'events.out.tfevents.1000000000.host')
@@ -143,7 +144,7 @@ class EventFilesTest(tf.test.TestCase):
     for number in range(1, 4):
       with open(f'{path}.{number}') as file:
         self.assertEqual(file.read(), str(number))
-    _event_files._make_unique(f'{path}.1')  # A second that is over.
+    _event_files._make_unique(f'{path}.1')  # The second is over: no renaming.
     self.assertLen(_event_files_in(model_dir), 3)
 
   def test_estimators_that_follow_each_other_lose_no_summary(self):
@@ -175,7 +176,7 @@ class EventFilesTest(tf.test.TestCase):
     results.close()
     self.assert_all_closed()
 
-  def test_what_others_opened_stays_open(self):
+  def test_writer_that_other_code_opened_stays_open(self):
     kmeans = _kmeans()
     writer = _CACHE.get(kmeans.model_dir)
     kmeans.train(_INPUT_FN, steps=1)
@@ -193,7 +194,7 @@ class EventFilesTest(tf.test.TestCase):
     self.assertRegex(''.join(logs.output), 'incomplete: disk full')
     writer.close()
 
-  def test_goes_in_the_thread_of_a_writer(self):
+  def test_files_close_if_collected_in_the_thread_of_a_writer(self):
     folder = testing.temporary_folder(self)
     files = [_event_files.of(folder)]
     files[0].will_open(folder)
@@ -212,7 +213,7 @@ class EventFilesTest(tf.test.TestCase):
       closing.extend(set(threading.enumerate()) - before)
       gone.set()
 
-    # The garbage collector runs wherever it pleases.
+    # The garbage collector may run in any thread: here in that of the writer.
     with mock.patch.object(
         thread, '_ev_writer', mock.Mock(WriteEvent=collect)
     ):
@@ -220,7 +221,7 @@ class EventFilesTest(tf.test.TestCase):
       self.assertTrue(gone.wait(60))
     thread.join(60)
     self.assertFalse(thread.is_alive())
-    for thread in closing:  # It still renames the file.
+    for thread in closing:  # The closing thread still renames the file.
       thread.join(60)
 
 

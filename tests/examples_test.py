@@ -52,25 +52,6 @@ class ExamplesTest(absltest.TestCase):
     image = tf.image.decode_png(tf.io.read_file(png))
     self.assertEqual(image.shape[:2], (450, 900))
 
-  def test_program_in_readme(self):
-    with open(os.path.join(running.ROOT, 'README.md'), encoding='utf-8') as f:
-      program = re.search(r'```python\n(.*?)```', f.read(), re.DOTALL).group(1)
-    result = running.run('-c', program)
-    self.assertEqual(result.status, 0, result.err)
-    self.assertLen(scores(result.out), 10)
-    self.assertLess(scores(result.out)[-1], scores(result.out)[0])
-    self.assertEqual(result.out.count('is in cluster'), 5)
-
-  def test_program_for_several_devices(self):
-    with open(os.path.join(running.ROOT, 'README.md'), encoding='utf-8') as f:
-      _, _, section = f.read().partition('## More than one device')
-    program = re.search(r'```python\n(.*?)```', section, re.DOTALL).group(1)
-    result = running.run_forked(
-        '-c', program + "print(kmeans.get_variable_value('global_step'))"
-    )
-    self.assertEqual(result.status, 0, result.err)
-    self.assertEqual(result.out.split()[-1], '10')
-
 
 if __name__ == '__main__':
   absltest.main()

@@ -1,6 +1,6 @@
 # Copyright 2026 The kmeans_estimator Authors.
 # SPDX-License-Identifier: Apache-2.0
-"""What an export says of itself, beside the reference's, and what it holds."""
+"""Tests exports: signatures equal to the reference's, and lean graphs."""
 
 import os
 
@@ -21,12 +21,12 @@ EVAL = estimator_lib.ModeKeys.EVAL
 PREDICT = estimator_lib.ModeKeys.PREDICT
 TAGS = {TRAIN: 'train', EVAL: 'eval', PREDICT: 'serve'}
 
-# The checkpoint has exports.D = 4 columns: these make them from several.
+# Feature columns that give the exports.D = 4 columns of the checkpoint.
 _COLUMNS = [
     tf.feature_column.numeric_column('colour', shape=[3]),
     tf.feature_column.numeric_column('size'),
 ]
-# Nodes that only restore, save or initialise the variables may have these.
+# Types of nodes that only restore, save or initialise the variables.
 _PLUMBING = {
     'AssignVariableOp', 'Const', 'Identity', 'NoOp', 'PlaceholderWithDefault',
     'ReadVariableOp', 'RestoreV2', 'SaveV2', 'VarHandleOp',
@@ -98,7 +98,7 @@ def _estimators(**kwargs):
 
 
 def _inputs(infos):
-  """Names, dtypes and shapes: what a client has to send."""
+  """Returns names, dtypes and shapes of the inputs that a client sends."""
   return {
       name: (info.dtype, str(tf.TensorShape(info.tensor_shape)))
       for name, info in infos.items()
@@ -135,7 +135,7 @@ class ExportTest(parameterized.TestCase):
 class ServingSignaturesTest(ExportTest):
 
   @parameterized.product(receiver=tuple(_RECEIVERS), method=tuple(_EXPORTS))
-  def test_equal_the_references(self, receiver, method):
+  def test_signatures_equal_those_of_the_reference(self, receiver, method):
     receiver_fn, columns = _RECEIVERS[receiver]
     ours, reference = (
         exports.meta_graphs(
@@ -156,7 +156,7 @@ class ServingSignaturesTest(ExportTest):
     )
 
   @parameterized.parameters(*_RECEIVERS)
-  def test_answer_as_the_references(self, receiver):
+  def test_answers_equal_those_of_the_reference(self, receiver):
     receiver_fn, columns = _RECEIVERS[receiver]
     points = exports.points(100)
     fed = dict(
@@ -179,8 +179,8 @@ class ServingSignaturesTest(ExportTest):
       np.testing.assert_allclose(actual, expected, 1e-4, 1e-4)
 
   @parameterized.parameters(*exports.METRICS)
-  def test_answer_as_the_references_on_many_rows(self, metric):
-    # Both go through one checkpoint.
+  def test_answers_equal_those_of_the_reference_on_many_rows(self, metric):
+    # Both implementations export the same checkpoint.
     points = exports.points(10_000, seed=3)
     ours, reference = (
         tf.saved_model.load(
@@ -215,7 +215,7 @@ class ModesTest(ExportTest):
       [[TRAIN]], [[EVAL]], [[PREDICT]], [[TRAIN, EVAL, PREDICT]],
       [[EVAL, PREDICT]],
   )  # pyformat: disable
-  def test_signatures_equal_the_references(self, modes):
+  def test_signatures_of_all_modes_equal_those_of_the_reference(self, modes):
     ours, reference = (
         exports.meta_graphs(
             kmeans.experimental_export_all_saved_models(
@@ -228,7 +228,7 @@ class ModesTest(ExportTest):
     self.assert_same_signatures(ours, reference)
 
   @parameterized.parameters(TRAIN, EVAL, PREDICT)
-  def test_experimental_mode(self, mode):
+  def test_experimental_mode_exports_one_mode(self, mode):
     ours, reference = (
         exports.meta_graphs(
             kmeans.export_saved_model(
@@ -241,7 +241,7 @@ class ModesTest(ExportTest):
     self.assert_same_signatures(ours, reference)
 
   def test_no_export_holds_an_op_of_this_package(self):
-    # All initialisations: a TRAIN graph can choose centers.
+    # With all initialisations, because TRAIN graphs contain their ops.
     for init in ('random', 'kmeans_plus_plus', 'kmc2'):
       for use_mini_batch in (True, False):
         kmeans = exports.model(
@@ -262,7 +262,7 @@ class ModesTest(ExportTest):
               [node.op for node in nodes if node.op.startswith('Kmeans')]
           )
 
-  def test_training_beside_an_export_holds_native_ops(self):
+  def test_training_after_an_export_uses_native_ops(self):
     if not native.is_available():
       self.skipTest('The native ops are not built.')
     kmeans = exports.model()
@@ -275,7 +275,7 @@ class ModesTest(ExportTest):
     )
 
   @parameterized.parameters(*exports.METRICS)
-  def test_all_modes_run(self, metric):
+  def test_exported_modes_predict_evaluate_and_train(self, metric):
     kmeans = exports.model(metric)
     path = kmeans.experimental_export_all_saved_models(
         testing.temporary_folder(self),
@@ -317,7 +317,7 @@ class ModesTest(ExportTest):
 
 
 class _Session:
-  """A session on one graph of a SavedModel, as TensorFlow 1 loads it."""
+  """A session with one graph of a SavedModel, loaded as in TensorFlow 1."""
 
   def __init__(self, path, mode):
     self._session = tf.compat.v1.Session(graph=tf.Graph())
@@ -361,7 +361,7 @@ class PredictionGraphTest(parameterized.TestCase):
   @parameterized.parameters(
       ('squared_euclidean', None), ('squared_euclidean', 3), ('cosine', 1)
   )
-  def test_size(self, metric, m):
+  def test_graph_is_smaller_than_that_of_the_reference(self, metric, m):
     def nodes(kmeans_class):
       centers = np.eye(exports.K, exports.D, dtype=np.float32) + 1
       kmeans = kmeans_class(
@@ -384,7 +384,9 @@ class PredictionGraphTest(parameterized.TestCase):
     self.assertLess(nodes(kmeans_estimator.KMeans), 0.6 * nodes(reference))
 
   @parameterized.product(metric=exports.METRICS, dtype=exports.DTYPES)
-  def test_holds_inference_only_for_every_device(self, metric, dtype):
+  def test_graph_holds_only_inference_ops_with_kernels_on_every_device(
+      self, metric, dtype
+  ):
     (graph,) = exports.meta_graphs(exports.saved_model(metric, dtype)).values()
     inference = _reached_from_outputs(graph)
     rest = {n.op for n in graph.graph_def.node if n.name not in inference}
@@ -401,11 +403,11 @@ class PredictionGraphTest(parameterized.TestCase):
           {t for t in types if not _has_kernel(t, device, dtype)}, device
       )
     if tf.test.is_built_with_cuda():
-      # What the reference builds on, to show that the check finds such ops.
+      # An op of the reference without a GPU kernel, which the check must find.
       self.assertFalse(_has_kernel('NearestNeighbors', 'GPU', dtype))
 
   @parameterized.product(metric=exports.METRICS, dtype=exports.DTYPES)
-  def test_compiles_with_xla(self, metric, dtype):
+  def test_xla_compiles_the_signatures(self, metric, dtype):
     signatures = tf.saved_model.load(
         exports.saved_model(metric, dtype)
     ).signatures
@@ -425,7 +427,7 @@ def _function_nodes(graph):
 
 
 def _reached_from_outputs(graph):
-  """Names and types of the nodes that signatures' outputs depend on."""
+  """Returns names and types of nodes that the signatures' outputs depend on."""
   nodes = {node.name: node for node in graph.graph_def.node}
   todo = [
       output.name.partition(':')[0]
@@ -460,7 +462,7 @@ class BadInputTest(parameterized.TestCase):
   @parameterized.product(
       metric=exports.METRICS, columns=(exports.D, None), given=(1, 3, 5)
   )
-  def test_other_columns_are_refused_with_both_numbers(
+  def test_wrong_number_of_columns_is_refused_with_both_numbers(
       self, metric, columns, given
   ):
     path = exports.model(metric).export_saved_model(
@@ -473,7 +475,7 @@ class BadInputTest(parameterized.TestCase):
       ):
         signatures[key](points=tf.zeros([2, given]))
 
-  def test_unknown_columns_answer_as_known_ones(self):
+  def test_receiver_without_a_number_of_columns_gives_the_same_answers(self):
     path = exports.model().export_saved_model(
         testing.temporary_folder(self), exports.receiver(columns=None)
     )
@@ -490,14 +492,14 @@ class BadInputTest(parameterized.TestCase):
         np.float32,
     )
 
-  def test_receiver_with_other_columns_than_the_model(self):
+  def test_receiver_with_the_wrong_number_of_columns_is_refused(self):
     with self.assertRaisesRegex(ValueError, '7 columns.*trained on 4'):
       exports.model().export_saved_model(
           testing.temporary_folder(self), exports.receiver(columns=7)
       )
 
   @parameterized.parameters(TRAIN, EVAL, PREDICT)
-  def test_untrained_model(self, mode):
+  def test_untrained_model_is_not_exported(self, mode):
     kmeans = kmeans_estimator.KMeans(
         3, testing.temporary_folder(self), config=testing.run_config()
     )

@@ -1,8 +1,8 @@
 # Copyright 2026 The kmeans_estimator Authors.
 # SPDX-License-Identifier: Apache-2.0
-"""Trained models and their SavedModels, for the tests of those who load them.
+"""Trained models and their SavedModels, for tests that load SavedModels.
 
-Models are trained and exported once for each process.
+Each process trains and exports each model once.
 """
 
 import functools
@@ -21,7 +21,7 @@ from tests import testing
 
 K, D = 5, 4
 SIGNATURES = ('all_distances', 'cluster_index')
-# What every loader is tried with.
+# The models that every loader is tested with.
 METRICS = numpy_model.METRICS
 DTYPES = (np.float32, np.float64)
 BATCHES = (0, 1, 10_000)
@@ -30,7 +30,7 @@ BATCHES = (0, 1, 10_000)
 def receiver(
     dtype: Any = np.float32, columns: Any = D
 ) -> Callable[[], estimator_lib.export.ServingInputReceiver]:
-  """Takes a matrix that the signature calls `points`."""
+  """Returns a serving input receiver of a matrix named `points`."""
 
   def serving_input_receiver_fn():
     points = tf.compat.v1.placeholder(dtype, [None, columns], 'points')
@@ -61,7 +61,7 @@ def model(
     d: int = D,
     **kwargs: Any,
 ) -> Any:
-  """An Estimator of either implementation on a checkpoint of two steps."""
+  """Returns an Estimator, of either class, with a checkpoint of two steps."""
   return kmeans_class(
       k,
       _model_dir(metric, dtype, k, d),
@@ -79,7 +79,7 @@ def saved_model(
     k: int = K,
     d: int = D,
 ) -> str:
-  """The folder of a SavedModel of `model` behind `receiver`."""
+  """Exports `model` with `receiver`; returns the folder of the SavedModel."""
   path = model(metric, dtype, kmeans_class, k, d).export_saved_model(
       tempfile.mkdtemp(), receiver(dtype, d)
   )
@@ -87,9 +87,9 @@ def saved_model(
 
 
 def meta_graphs(path: Any) -> Dict[FrozenSet[str], Any]:
-  """The graphs in a SavedModel by their tags."""
+  """Returns the graphs of a SavedModel by their tags."""
   file = os.path.join(os.fsdecode(path), 'saved_model.pb')
-  # The parser behind tf.saved_model.load; there is no public one.
+  # The parser that tf.saved_model.load uses; there is no public parser.
   from tensorflow.core.protobuf import saved_model_pb2  # pylint: disable=g-import-not-at-top
 
   proto = saved_model_pb2.SavedModel()
@@ -99,12 +99,12 @@ def meta_graphs(path: Any) -> Dict[FrozenSet[str], Any]:
 
 
 def points(n: int, dtype: Any = np.float32, seed: int = 1) -> np.ndarray:
-  """Points spread over more than the clusters, `[n, D]`."""
+  """Returns points `[n, D]` in a region larger than that of the clusters."""
   return np.random.RandomState(seed).normal(0, 4, [n, D]).astype(dtype)
 
 
 def expected(metric: str, dtype: Any, batch: np.ndarray) -> np.ndarray:
-  """Distances in float64 to the checkpoint's centers; NaN in rows with NaN."""
+  """Returns float64 distances to the model's centers; NaN in rows with NaN."""
   centers = model(metric, dtype).cluster_centers()
   distances = numpy_model.distances(batch, centers, metric)
   distances[np.isnan(batch).any(axis=1)] = np.nan
@@ -112,7 +112,7 @@ def expected(metric: str, dtype: Any, batch: np.ndarray) -> np.ndarray:
 
 
 def questions(dtype: Any) -> List[Tuple[str, np.ndarray]]:
-  """Signatures and batches to ask of a loaded model: any size, and NaN."""
+  """Returns signatures and batches for a loaded model: several sizes, NaN."""
   batches = [points(n, dtype) for n in BATCHES]
   batches.append(points(7, dtype))
   batches[-1][3, 2] = np.nan
@@ -122,12 +122,12 @@ def questions(dtype: Any) -> List[Tuple[str, np.ndarray]]:
 def assert_answers(
     answer: Callable[[str, np.ndarray], np.ndarray], metric: str, dtype: Any
 ) -> None:
-  """Asks a loaded model and checks values, dtypes and shapes.
+  """Runs a loaded model and checks values, dtypes and shapes.
 
   Args:
-    answer: gives the output of a signature for a batch.
-    metric: of the model.
-    dtype: of the model and of the batches.
+    answer: function that returns the output of a signature for a batch.
+    metric: the distance metric of the model.
+    dtype: the dtype of the model and of the batches.
   """
   check([answer(*question) for question in questions(dtype)], metric, dtype)
 
@@ -144,7 +144,7 @@ def check(answers: List[np.ndarray], metric: str, dtype: Any) -> None:
       np.testing.assert_equal(
           (answer.dtype, answer.shape), (dtype, truth.shape)
       )
-      # NaN is equal only to NaN.
+      # assert_allclose treats NaN as equal to NaN only.
       np.testing.assert_allclose(answer, truth, tolerance, tolerance)
     else:
       np.testing.assert_equal(

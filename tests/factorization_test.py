@@ -25,7 +25,7 @@ def _trained(**kwargs):
 class KMeansClusteringTest(tf.test.TestCase, parameterized.TestCase):
 
   def test_signature_is_the_documented_one(self):
-    # In this order, as all of them may be given by their places.
+    # In this order, because callers may pass all arguments by position.
     self.assertEqual(
         [
             (name, parameter.default)
@@ -59,7 +59,7 @@ class KMeansClusteringTest(tf.test.TestCase, parameterized.TestCase):
       ('SCORE', 'score'),
       ('SQUARED_EUCLIDEAN_DISTANCE', 'squared_euclidean'),
   )
-  def test_constant(self, name, value):
+  def test_class_has_documented_constant(self, name, value):
     self.assertEqual(getattr(factorization.KMeansClustering, name), value)
 
   @parameterized.parameters(
@@ -68,7 +68,7 @@ class KMeansClusteringTest(tf.test.TestCase, parameterized.TestCase):
       ('RANDOM_INIT', 'random'),
       ('SQUARED_EUCLIDEAN_DISTANCE', 'squared_euclidean'),
   )
-  def test_constant_of_the_module(self, name, value):
+  def test_module_has_documented_constant(self, name, value):
     self.assertEqual(getattr(factorization, name), value)
 
   @parameterized.parameters(
@@ -80,8 +80,8 @@ class KMeansClusteringTest(tf.test.TestCase, parameterized.TestCase):
   def test_has_documented_member(self, name):
     self.assertTrue(hasattr(factorization.KMeansClustering, name))
 
-  def test_random_seed(self):
-    # With RunConfig's own seed None, as users of 1.4 left it.
+  def test_random_seed_repeats_draws_and_defaults_to_0(self):
+    # Without a seed in RunConfig, as in programs for TensorFlow 1.4.
     config = testing.run_config(tf_random_seed=None)
     default, again, other = (
         _trained(config=config, **kwargs).cluster_centers()
@@ -90,11 +90,11 @@ class KMeansClusteringTest(tf.test.TestCase, parameterized.TestCase):
     self.assertAllEqual(default, again)
     self.assertNotAllClose(default, other)
 
-  def test_no_seed(self):
+  def test_argument_seed_is_refused(self):
     with self.assertRaisesRegex(TypeError, 'seed'):
       factorization.KMeansClustering(4, seed=None)
 
-  def test_feature_columns(self):
+  def test_feature_columns_select_features(self):
     kmeans = factorization.KMeansClustering(
         4,
         use_mini_batch=False,
@@ -118,8 +118,8 @@ class KMeansClusteringTest(tf.test.TestCase, parameterized.TestCase):
         list(kmeans.transform(_INPUT_FN)), expected, atol=1e-4
     )
 
-  def test_dict_of_features(self):
-    # In the order of the keys, as documented.
+  def test_dict_of_features_is_joined_in_the_order_of_keys(self):
+    # Columns are in the order of the sorted keys, as documented.
     columns = dict(zip('cab', _POINTS.T))
     kmeans = factorization.KMeansClustering(4, use_mini_batch=False)
     kmeans.train(lambda: tf.data.Dataset.from_tensors(columns))
@@ -127,7 +127,7 @@ class KMeansClusteringTest(tf.test.TestCase, parameterized.TestCase):
         kmeans.cluster_centers(), _trained().cluster_centers()[:, [1, 2, 0]]
     )
 
-  def test_exports_as_documented(self):
+  def test_export_savedmodel_exports_documented_signatures(self):
     def receive():
       x = tf.compat.v1.placeholder(tf.float32, [None, 3])
       return estimator.export.ServingInputReceiver(x, x)

@@ -1,6 +1,6 @@
 # Copyright 2026 The kmeans_estimator Authors.
 # SPDX-License-Identifier: Apache-2.0
-"""What benchmarks/gpu takes to a machine without TensorFlow."""
+"""Tests the files that benchmarks/gpu exports."""
 
 from absl.testing import absltest
 import numpy as np
@@ -17,7 +17,7 @@ pytestmark = pytest.mark.slow
 
 class ExportTest(absltest.TestCase):
 
-  def test_program_and_what_it_has_to_return(self):
+  def test_exports_programs_and_correct_results(self):
     size = files.Size.parse('300x4x3')
     folder = testing.temporary_folder(self)
     export.main([folder, '--size', str(size)])
@@ -38,7 +38,7 @@ class ExportTest(absltest.TestCase):
       with open(files.hlo_path(folder, size, precision), 'rb') as f:
         program = f.read()
       self.assertIn(b'scatter', program)
-      # Such calls would be of functions that only TensorFlow has.
+      # Custom calls would need functions that only TensorFlow has.
       self.assertNotIn(b'custom-call', program)
 
 

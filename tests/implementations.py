@@ -1,6 +1,6 @@
 # Copyright 2026 The kmeans_estimator Authors.
 # SPDX-License-Identifier: Apache-2.0
-"""Runs test cases on every implementation of the heart of a step."""
+"""Runs test cases with portable ops and with each instruction set."""
 
 import functools
 import sys
@@ -16,13 +16,13 @@ INSTRUCTION_SETS = ('AVX-512', 'AVX2', 'SSE2', 'NEON')
 
 
 def are_native() -> bool:
-  """Whether a graph that is built now on a CPU gets native ops."""
+  """Returns whether a CPU graph built now would have native ops."""
   with tf.Graph().as_default():
     return native.is_available() and placement.is_for_cpu(tf.constant(0.0))
 
 
 def _use_portable_ops(test: unittest.TestCase) -> None:
-  # unittest.TestCase.enterContext came with Python 3.11.
+  # unittest.TestCase.enterContext needs Python 3.11.
   context = placement.portable_ops()
   context.__enter__()
   test.addCleanup(context.__exit__, None, None, None)
@@ -35,7 +35,7 @@ def _use_instruction_set(name: Optional[str], test: unittest.TestCase) -> None:
 
 @functools.lru_cache(maxsize=None)
 def _others() -> Dict[str, Callable[[unittest.TestCase], None]]:
-  """What sets up each implementation but the one that is used by default."""
+  """Returns functions that select each implementation except the default."""
   if not native.is_available():
     return {}
   default = native.instruction_set()
@@ -54,7 +54,7 @@ def _add_case(case, name, prepare):
     prepare(self)
     super(added, self).setUp()
 
-  # Not `type`: parameterized tests have a metaclass.
+  # Call the metaclass of the case: that of parameterized tests is not `type`.
   added = type(case)(
       case.__name__ + name,
       (case,),
@@ -68,15 +68,16 @@ def on_every_implementation(
 ) -> Type[unittest.TestCase]:
   """Decorates a test case to run with portable ops and all instruction sets.
 
-  Graphs that the case builds before `setUp`, as in `setUpClass`, get what is
-  used by default.
+  Graphs that the case builds before `setUp`, as in `setUpClass`, use the
+  default implementation.
 
   Args:
-    case: runs with what is used by default: native ops of the best instruction
-      set that the processor has.
+    case: the test case. It runs with the default implementation: native ops
+      with the best instruction set of the processor.
 
   Returns:
-    `case`. Its module gets one more case for each other implementation.
+    `case`. The decorator adds a case for each further implementation to the
+    module of `case`.
   """
   for name, prepare in _others().items():
     _add_case(case, name, prepare)
@@ -86,13 +87,13 @@ def on_every_implementation(
 def native_and_portable(
     case: Type[unittest.TestCase],
 ) -> Type[unittest.TestCase]:
-  """As `on_every_implementation`, but with one instruction set: for slow cases.
+  """Decorates a slow test case to run with native ops and with portable ops.
 
   Args:
-    case: runs with what is used by default.
+    case: the test case, which runs with the default implementation.
 
   Returns:
-    `case`. Its module gets one more case with portable ops.
+    `case`. The decorator adds a case with portable ops to the module of `case`.
   """
   if 'Portable' in _others():
     _add_case(case, 'Portable', _use_portable_ops)

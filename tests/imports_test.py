@@ -1,6 +1,6 @@
 # Copyright 2026 The kmeans_estimator Authors.
 # SPDX-License-Identifier: Apache-2.0
-"""Tests of which module of the package imports which."""
+"""Tests that imports between the package's modules run one way."""
 
 import ast
 import graphlib
@@ -34,7 +34,7 @@ def _tree(path: str) -> ast.Module:
 
 
 def _imports(tree: ast.AST) -> Iterator[Tuple[str, str]]:
-  """Yields (module, name or '') for each import statement, wherever it is."""
+  """Yields (module, name or '') of each import statement, also in functions."""
   for node in ast.walk(tree):
     if isinstance(node, ast.Import):
       for item in node.names:
@@ -76,11 +76,11 @@ class ImportsTest(absltest.TestCase):
         f'{_PACKAGE}.ops.state', self._graph[f'{_PACKAGE}.ops.updates']
     )
 
-  def test_no_circle(self):
-    # Raises CycleError with the modules of the circle.
+  def test_imports_have_no_circle(self):
+    # A circle raises CycleError with the names of its modules.
     graphlib.TopologicalSorter(self._graph).prepare()
 
-  def test_lower_layers_import_no_higher_ones(self):
+  def test_lower_layers_do_not_import_higher_layers(self):
     below = {
         f'{_PACKAGE}.ops': (f'{_PACKAGE}.ops', f'{_PACKAGE}._compat'),
         f'{_PACKAGE}._compat': (f'{_PACKAGE}._compat',),
@@ -100,7 +100,7 @@ class ImportsTest(absltest.TestCase):
               f'{name} imports {module}',
           )
 
-  def test_no_function_hides_an_import(self):
+  def test_no_function_contains_an_import(self):
     for name, path in self._paths.items():
       # A script that `python -m kmeans_estimator` runs decides when TensorFlow
       # is imported.

@@ -28,7 +28,7 @@ def matrix(n: int, d: int = 2, dtype=np.float32) -> np.ndarray:
 
 
 def first_column(batches) -> list:
-  """Row numbers of the batches of `matrix(n, 1)`."""
+  """Returns the first column of batches: row numbers, for `matrix(n, 1)`."""
   return [batch[:, 0].astype(int).tolist() for batch in batches]
 
 
@@ -41,7 +41,7 @@ def context(pipeline: int, pipelines: int, replicas: int):
 
 
 class Frame:
-  """As much of a pandas DataFrame or Series as is used."""
+  """The part of a pandas DataFrame or Series that the product uses."""
 
   def __init__(self, values):
     self._values = values
@@ -53,7 +53,7 @@ class Frame:
 class BatchesTest(parameterized.TestCase):
 
   @parameterized.parameters(EVAL, PREDICT, None)
-  def test_one_pass_in_order_outside_of_training(self, mode):
+  def test_evaluation_and_prediction_read_rows_once_in_order(self, mode):
     for batch_size, expected in (
         (None, [[0, 1, 2, 3, 4]]),
         (2, [[0, 1], [2, 3], [4]]),
@@ -62,11 +62,11 @@ class BatchesTest(parameterized.TestCase):
       input_fn = inputs.array_input_fn(matrix(5, 1), batch_size)
       self.assertEqual(first_column(take(input_fn(mode))), expected)
 
-  def test_full_batches_without_end_in_training(self):
+  def test_training_without_batch_size_repeats_full_batches(self):
     dataset = inputs.array_input_fn(matrix(5, 1))(TRAIN)
     self.assertEqual(first_column(take(dataset, 3)), [[0, 1, 2, 3, 4]] * 3)
 
-  def test_mini_batches_without_end_in_training(self):
+  def test_training_with_batch_size_repeats_shuffled_mini_batches(self):
     batches = take(inputs.array_input_fn(matrix(5, 1), 2)(TRAIN), 50)
     self.assertEqual({len(batch) for batch in batches}, {2})
     rows = np.concatenate(first_column(batches)).reshape(20, 5)
@@ -102,7 +102,9 @@ class BatchesTest(parameterized.TestCase):
       (2, TRAIN, 2, [2, 2]),
       (5, PREDICT, None, [5, 2]),
   )
-  def test_static_shape(self, batch_size, mode, num_epochs, shape):
+  def test_static_shape_is_known_if_all_batches_are_equal(
+      self, batch_size, mode, num_epochs, shape
+  ):
     dataset = inputs.array_input_fn(
         matrix(5), batch_size, num_epochs=num_epochs
     )(mode)
@@ -128,7 +130,7 @@ class OrderTest(parameterized.TestCase):
         self._rows(seed, graph_seed), self._rows(seed, graph_seed)
     )
 
-  def test_other_seeds_give_other_orders(self):
+  def test_different_seeds_give_different_orders(self):
     orders = [
         self._rows(seed, graph_seed)
         for seed, graph_seed in (
@@ -138,12 +140,12 @@ class OrderTest(parameterized.TestCase):
     ]  # pyformat: disable
     self.assertLen(set(map(str, orders)), len(orders))
 
-  def test_parameter_server_workers_have_orders_of_their_own(self):
+  def test_parameter_server_workers_have_different_orders(self):
     config = collections.namedtuple('Config', ['global_id_in_cluster'])
     self.assertNotEqual(
         self._rows(1, config=config(1)), self._rows(1, config=config(2))
     )
-    # The id is None for an evaluator.
+    # The ID of an evaluator is None.
     self.assertEqual(
         self._rows(1, config=config(None)), self._rows(1, config=config(0))
     )
@@ -192,13 +194,13 @@ class ReplicasTest(parameterized.TestCase):
       parts = [b for batches in fed for b in batches[2 * epoch : 2 * epoch + 2]]
       self.assertCountEqual(itertools.chain(*parts), range(20))
 
-  def test_static_shape_of_a_part(self):
+  def test_static_shape_is_known_if_replicas_get_equal_parts(self):
     input_fn = inputs.array_input_fn(matrix(8))
     for replicas, rows in ((4, 2), (3, None)):
       dataset = input_fn(TRAIN, None, context(0, 1, replicas))
       self.assertEqual(dataset.element_spec.shape.as_list(), [rows, 2])
 
-  def test_fewer_rows_than_replicas(self):
+  def test_fewer_rows_than_replicas_are_refused(self):
     with self.assertRaisesRegex(ValueError, '2 rows per batch for 4 replicas'):
       inputs.array_input_fn(matrix(8), 2)(TRAIN, None, context(0, 1, 4))
 
@@ -224,13 +226,13 @@ class FormatsTest(parameterized.TestCase):
       ('every_other_column', matrix(6, 4)[:, ::2] / 2 + [[0], [-0.0]] * 3),
       ('tensor', tf.constant(matrix(6))),
   )
-  def test_what_asarray_takes(self, x):
+  def test_accepts_what_asarray_accepts(self, x):
     expected = x.to_numpy() if isinstance(x, Frame) else np.asarray(x)
     for batch_size in (None, 3):
       batches = take(inputs.array_input_fn(x, batch_size, shuffle=False)())
       np.testing.assert_array_equal(np.concatenate(batches), expected)
 
-  def test_dict(self):
+  def test_dict_of_arrays_gives_batches_of_dicts(self):
     x = {
         'vector': np.arange(5.0),
         'matrix': matrix(5, 3, np.int64),
@@ -269,7 +271,7 @@ class FormatsTest(parameterized.TestCase):
       ('float', dict(a=[0.5, 2]), 'Float32'),
       ('objects', dict(a=[1, 2], b=[0.5, True]), object),
   )
-  def test_data_frame(self, columns, dtype):
+  def test_data_frame_gives_a_matrix(self, columns, dtype):
     frame = pd.DataFrame(columns)
     frame = frame if dtype is None else frame.astype(dtype)
     [batch] = take(inputs.array_input_fn(frame)())
@@ -284,12 +286,12 @@ class FormatsTest(parameterized.TestCase):
     [batch] = take(inputs.array_input_fn(frame)())
     np.testing.assert_array_equal(batch, [[1, 1], [0, np.nan]])
 
-  def test_data_frame_of_equal_labels(self):
+  def test_data_frame_may_have_equal_labels(self):
     frame = pd.DataFrame([[True, 0.5]], columns=['a', 'a'])
     [batch] = take(inputs.array_input_fn(frame)())
     np.testing.assert_array_equal(batch, [[1, 0.5]])
 
-  def test_memmap(self):
+  def test_memmap_is_read_batch_by_batch(self):
     path = os.path.join(testing.temporary_folder(self), 'points.npy')
     np.save(path, matrix(7))
     x = np.load(path, mmap_mode='r')
@@ -317,7 +319,7 @@ class EstimatorTest(parameterized.TestCase):
         **kwargs,
     )
 
-  def test_full_batch_in_every_mode(self):
+  def test_full_batch_works_in_every_mode(self):
     input_fn = inputs.array_input_fn(self._points)
     estimator = self._kmeans(use_mini_batch=False)
     estimator.train(input_fn, steps=2)
@@ -333,7 +335,7 @@ class EstimatorTest(parameterized.TestCase):
     )
     self.assertLen(list(estimator.predict_cluster_index(input_fn)), 60)
 
-  def test_mini_batches_in_every_mode(self):
+  def test_mini_batches_work_in_every_mode(self):
     input_fn = inputs.array_input_fn(self._points, 8, seed=1)
     estimator = self._kmeans()
     estimator.train(input_fn, steps=9)
@@ -369,7 +371,7 @@ class EstimatorTest(parameterized.TestCase):
     self.assertEqual(estimator.get_variable_value('global_step'), 8)
 
   @parameterized.parameters(None, 100)
-  def test_array_is_no_part_of_the_graph_and_read_in_place(self, batch_size):
+  def test_array_stays_outside_the_graph_and_is_not_copied(self, batch_size):
     x = np.zeros([10_000, 20], np.float32)
     with tf.Graph().as_default() as graph:
       dataset = inputs.array_input_fn(x, batch_size, shuffle=False)(TRAIN)
@@ -386,7 +388,7 @@ class EstimatorTest(parameterized.TestCase):
     input_fn = inputs.array_input_fn(matrix(10), batch_size, shuffle=False)
     with mock.patch.object(inputs, '_take', wraps=inputs._take) as take_rows:
       take(input_fn(TRAIN), 5)
-      # A batch more may be read ahead.
+      # Prefetching may read further batches.
       self.assertBetween(take_rows.call_count, reads, reads + (reads > 1) * 2)
 
 
@@ -398,7 +400,7 @@ class LargeIntegersTest(parameterized.TestCase):
     return [call.args[0] % call.args[1:] for call in warning.call_args_list]
 
   @parameterized.product(dtype=[np.int32, np.uint32, np.int64], add=[0, 1])
-  def test_warns_beyond_what_float32_holds(self, dtype, add):
+  def test_warns_of_integers_that_float32_rounds(self, dtype, add):
     x = matrix(3, dtype=dtype)
     x[1, 1] = 2**24 + add
     warnings = self._warnings(lambda: inputs.array_input_fn(x))
@@ -406,17 +408,17 @@ class LargeIntegersTest(parameterized.TestCase):
     if add:
       self.assertRegex(warnings[0], r'^x holds .*2\*\*24.*Cast x to float64\.')
 
-  def test_negative_and_named(self):
+  def test_warning_names_the_feature_with_large_negative_integers(self):
     x = {'a': [1, 2], 'b': [1, -(2**24) - 1]}
     [warning] = self._warnings(lambda: inputs.array_input_fn(x))
     self.assertIn("x['b'] holds", warning)
 
   @parameterized.parameters(np.float32, np.float64)
-  def test_floats_are_silent(self, dtype):
+  def test_large_floats_give_no_warning(self, dtype):
     x = np.full([3, 2], 2**25, dtype)
     self.assertEmpty(self._warnings(lambda: inputs.array_input_fn(x)))
 
-  def test_memmap_is_looked_at_when_it_is_read(self):
+  def test_memmap_is_checked_when_it_is_read(self):
     path = os.path.join(testing.temporary_folder(self), 'points.npy')
     np.save(path, matrix(6, dtype=np.int64) + 2**24)
     x = np.load(path, mmap_mode='r')
@@ -494,11 +496,11 @@ class BadInputTest(parameterized.TestCase):
           r"x\['a'\] must hold numbers.*object",
       ),
   )
-  def test_x(self, x, error, message):
+  def test_refuses_wrong_x(self, x, error, message):
     with self.assertRaisesRegex(error, message):
       inputs.array_input_fn(x)
 
-  def test_sparse_and_graph_tensors(self):
+  def test_refuses_sparse_and_graph_tensors(self):
     with tf.Graph().as_default():
       for x in (
           tf.sparse.from_dense(matrix(3)),
@@ -517,11 +519,11 @@ class BadInputTest(parameterized.TestCase):
       ('seed', 'a', TypeError),
       ('shuffle', 'yes', TypeError),
   )
-  def test_argument(self, name, value, error):
+  def test_refuses_wrong_argument(self, name, value, error):
     with self.assertRaisesRegex(error, f'{name} must be .*{value}'):
       inputs.array_input_fn(matrix(4), **{name: value})
 
-  def test_shuffle_without_batches(self):
+  def test_shuffle_needs_a_batch_size(self):
     with self.assertRaisesRegex(ValueError, 'needs a batch_size'):
       inputs.array_input_fn(matrix(4), shuffle=True)
 

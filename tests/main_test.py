@@ -62,7 +62,7 @@ class LikePythonTest(tf.test.TestCase, parameterized.TestCase):
       ('module_beside', 'import beside; print(beside.answer, beside.__file__)'),
       ('encoding', '# coding: latin-1\nprint(ascii("\u00fc"))'),
   )
-  def test_script(self, source):
+  def test_script_runs_as_with_python(self, source):
     path = self._write('script.py', source)
     self._write('beside.py', 'answer = 42')
     self._write('broken_module.py', '"a" + 1')
@@ -72,7 +72,7 @@ class LikePythonTest(tf.test.TestCase, parameterized.TestCase):
         running.run('-m', 'kmeans_estimator', *command), expected
     )
 
-  def test_relative_path(self):
+  def test_relative_path_runs_as_with_python(self):
     path = self._write('sub/script.py', _FACTS + '1 / 0')
     folder = os.path.dirname(os.path.dirname(path))
     expected = running.run('sub/script.py', cwd=folder)
@@ -82,7 +82,7 @@ class LikePythonTest(tf.test.TestCase, parameterized.TestCase):
         expected,
     )
 
-  def test_symbolic_link(self):
+  def test_symbolic_link_runs_as_with_python(self):
     path = self._write('sub/script.py', _FACTS + 'import beside')
     self._write('sub/beside.py', '')
     link = os.path.join(self.get_temp_dir(), 'link.py')
@@ -91,13 +91,13 @@ class LikePythonTest(tf.test.TestCase, parameterized.TestCase):
     self.assertEqual(expected.status, 0)
     self.assertEqual(running.run('-m', 'kmeans_estimator', link), expected)
 
-  def test_missing_script(self):
+  def test_missing_script_fails_as_with_python(self):
     path = os.path.join(self.get_temp_dir(), 'none.py')
     expected = running.run(path)
     self.assertEqual(expected.status, 2)
     self.assertEqual(running.run('-m', 'kmeans_estimator', path), expected)
 
-  def test_without_script(self):
+  def test_without_a_script_prints_the_usage(self):
     result = running.run('-m', 'kmeans_estimator')
     self.assertEqual(result.status, 2)
     self.assertEqual(
@@ -105,7 +105,7 @@ class LikePythonTest(tf.test.TestCase, parameterized.TestCase):
         'usage: python -m kmeans_estimator [--tf1 | --tf2] SCRIPT [ARGS...]\n',
     )
 
-  def test_interrupt_ends_by_signal(self):
+  def test_keyboard_interrupt_ends_the_process_by_sigint(self):
     path = self._write('script.py', 'raise KeyboardInterrupt')
     self.assertEqual(
         running.run('-m', 'kmeans_estimator', path).status, -signal.SIGINT
@@ -204,16 +204,16 @@ class WithTensorFlowTest(tf.test.TestCase, parameterized.TestCase):
         TF_CPP_MIN_LOG_LEVEL='3',
     )
 
-  def test_script_for_tensorflow_1(self):
+  def test_script_for_tensorflow_1_runs(self):
     result = self._run(_AS_TENSORFLOW_1, beside='import tensorflow as tf')
     self.assertEqual(result.status, 0, result.err)
 
-  def test_script_for_tensorflow_2(self):
+  def test_script_for_tensorflow_2_runs(self):
     result = self._run(_AS_TENSORFLOW_2)
     self.assertEqual(result.status, 0, result.err)
     self.assertEqual(result.out, '[[0.0, 1.0]]\n')
 
-  def test_module_beside_the_script_for_tensorflow_1(self):
+  def test_module_next_to_the_script_selects_tensorflow_1(self):
     result = self._run(
         'import beside\nprint(beside.model())\n',
         beside='import tensorflow as tf\n'
@@ -222,8 +222,8 @@ class WithTensorFlowTest(tf.test.TestCase, parameterized.TestCase):
     )
     self.assertEqual((result.status, result.out), (0, '2\n'), result.err)
 
-  def test_version_by_hand(self):
-    # No name says which one it is made for.
+  def test_flag_selects_the_version(self):
+    # No name in this script tells TensorFlow 1 from TensorFlow 2.
     source = (
         'import sys\n'
         'import tensorflow as tf\n'
@@ -243,7 +243,7 @@ class WithTensorFlowTest(tf.test.TestCase, parameterized.TestCase):
       ('tf.Session; getattr(tf, "function"); getattr(tf, "summary").create_file'
        '_writer', 'with TensorFlow 1: .* such as Session.*', '--tf2'),
   )
-  def test_error_names_the_flag(self, source, reason, flag):
+  def test_error_names_the_flag_that_helps(self, source, reason, flag):
     result = self._run(f'import tensorflow as tf\n{source}\n')
     self.assertEqual(result.status, 1)
     self.assertRegex(
@@ -267,7 +267,7 @@ class WithTensorFlowTest(tf.test.TestCase, parameterized.TestCase):
       'from kmeans_estimator import estimator',
       'from kmeans_estimator.ops import clustering_ops',
   )
-  def test_script_that_imports_this_package_first(self, first):
+  def test_script_may_import_this_package_first(self, first):
     result = self._run(
         f'{first}\n'
         'import kmeans_estimator\n'
@@ -279,7 +279,7 @@ class WithTensorFlowTest(tf.test.TestCase, parameterized.TestCase):
     )
     self.assertEqual(result.status, 0, result.err)
 
-  def test_traceback_through_tensorflow(self):
+  def test_traceback_shows_no_frame_of_this_package(self):
     result = self._run(
         'import tensorflow as tf\n'
         'from tensorflow.contrib import layers\n'
@@ -308,7 +308,9 @@ class HasTest(parameterized.TestCase):
       ('compat.v1.train.limit_epochs', True, True),
       ('no_such_name', False, False),
   )
-  def test_where_a_name_is(self, name, in_tensorflow_1, in_tensorflow_2):
+  def test_finds_names_in_the_tensorflow_that_has_them(
+      self, name, in_tensorflow_1, in_tensorflow_2
+  ):
     self.assertEqual(main_lib._has(tf.compat.v1, name), in_tensorflow_1)
     self.assertEqual(main_lib._has(tf, name), in_tensorflow_2)
 

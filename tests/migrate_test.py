@@ -27,7 +27,7 @@ class MigrateTest(tf.test.TestCase):
     self.assertEqual(result.status, 0, result.err)
     return result.out
 
-  def test_documented_loop(self):
+  def test_documented_loop_runs(self):
     out = self._run('documented_loop.py')
     scores = [float(s) for s in re.findall(r'^score: (\S+)', out, re.M)]
     self.assertLen(scores, 10)
@@ -39,7 +39,7 @@ class MigrateTest(tf.test.TestCase):
         100,
     )
 
-  def test_contrib_numpy_input_fn(self):
+  def test_contrib_numpy_input_fn_runs(self):
     out = self._run('contrib_numpy_input_fn.py')
     self.assertCountEqual(
         re.findall(r'around (.*)', out),
@@ -49,7 +49,7 @@ class MigrateTest(tf.test.TestCase):
     farthest = float(re.search(r'farthest home: (\S+)', out)[1])
     self.assertBetween(farthest, 0.5, 1.0)
 
-  def test_columns_train_and_evaluate(self):
+  def test_columns_train_and_evaluate_runs(self):
     model_dir = self.get_temp_dir()
     out = self._run(
         'columns_train_and_evaluate.py',
@@ -59,7 +59,7 @@ class MigrateTest(tf.test.TestCase):
     )
     step, score = re.search(r'score at step (\d+): (\S+)', out).groups()
     self.assertEqual(int(step), 40)
-    # Three well separated kinds: 100 points, variances of 2/900 and 4/2500.
+    # Three separate groups: 100 points, variances of 2/900 and 4/2500.
     self.assertBetween(float(score), 0.2, 0.7)
     self.assertLen(
         tf.io.gfile.glob(os.path.join(model_dir, 'model.ckpt-*.index')), 3

@@ -1,10 +1,10 @@
 # Copyright 2026 The kmeans_estimator Authors.
 # SPDX-License-Identifier: Apache-2.0
-"""The algorithm in float64 NumPy: the truth that tests compare with.
+"""The algorithm in float64 NumPy, which tests compare with.
 
 S. Lloyd, "Least squares quantization in PCM", 1982, and D. Sculley, "Web-scale
-k-means clustering", 2010. One state goes in, the next comes out; nothing here
-is shared with the product.
+k-means clustering", 2010. Functions take a state and return the next state.
+They share no code with the product.
 """
 
 import dataclasses
@@ -18,7 +18,7 @@ METRICS = (SQUARED_EUCLIDEAN, COSINE)
 
 
 def normalize(x: np.ndarray) -> np.ndarray:
-  """Rows of unit length; zero rows stay zero."""
+  """Scales rows to unit length; zero rows stay zero."""
   norm = np.linalg.norm(x, axis=1, keepdims=True)
   return np.divide(x, norm, out=np.zeros_like(x), where=norm > 0)
 
@@ -26,7 +26,7 @@ def normalize(x: np.ndarray) -> np.ndarray:
 def distances(
     points: np.ndarray, centers: np.ndarray, metric: str
 ) -> np.ndarray:
-  """Distances `[n, k]`; Euclidean ones are squared."""
+  """Returns the distances `[n, k]`; Euclidean distances are squared."""
   points = np.asarray(points, np.float64)
   centers = np.asarray(centers, np.float64)
   if metric == COSINE:
@@ -42,8 +42,8 @@ class State:
     metric: one of METRICS.
     steps_per_iteration: M of the mini-batch rule; None: full batch.
     clusters: `[k, d]`, the centers that points are allocated to.
-    counts: `[k]`, the points that a center has averaged (mini-batch).
-    clusters_updated: `[k, d]`, the copy that steps move (M > 1).
+    counts: `[k]`, the number of points averaged in each center (mini-batch).
+    clusters_updated: `[k, d]`, the copy that steps update (M > 1).
     update_in_steps: steps left in this iteration (M > 1).
   """
 
@@ -56,14 +56,14 @@ class State:
 
   @property
   def normalized(self) -> bool:
-    """Whether `clusters` is kept at unit length."""
+    """Whether the rows of `clusters` have unit length."""
     return self.metric == COSINE and self.steps_per_iteration != 1
 
 
 def initial_state(
     centers: np.ndarray, metric: str, steps_per_iteration: Optional[int]
 ) -> State:
-  """The model when its initial centers have just been chosen."""
+  """Returns the model right after its initial centers were chosen."""
   centers = np.asarray(centers, np.float64)
   if metric == COSINE:
     centers = normalize(centers)
@@ -81,7 +81,7 @@ def initial_state(
 
 
 def finish_iteration_if_due(state: State) -> State:
-  """Copies `clusters_updated` over once no step of the iteration is left."""
+  """Copies `clusters_updated` to `clusters` if the iteration has ended."""
   if state.update_in_steps is None or state.update_in_steps > 0:
     return state
   updated = state.clusters_updated
@@ -96,7 +96,7 @@ def finish_iteration_if_due(state: State) -> State:
 def relocated(
     index: np.ndarray, distance: np.ndarray, num_clusters: int
 ) -> np.ndarray:
-  """Gives each empty cluster the point that is farthest from its center.
+  """Moves the farthest points to the empty clusters.
 
   Args:
     index: `[n]`, the cluster of each point.
@@ -104,8 +104,8 @@ def relocated(
     num_clusters: k.
 
   Returns:
-    `[n]`, the clusters afterwards: the first empty one has the farthest point,
-    the next one the next. Points at distance 0 stay.
+    `[n]`, the new clusters: the first empty cluster has the farthest point, the
+    second empty cluster the second farthest point. Points at distance 0 stay.
   """
   index = index.copy()
   empty = np.setdiff1d(np.arange(num_clusters), index)
@@ -118,19 +118,19 @@ def relocated(
 def step(
     state: State, points: np.ndarray, index: Optional[np.ndarray] = None
 ) -> Tuple[State, float]:
-  """One training step.
+  """Runs one training step.
 
   Args:
-    state: the model as the step finds it. `update_in_steps` may be 0, as in a
+    state: the model before the step. `update_in_steps` may be 0, as in a
       checkpoint of the reference.
     points: `[n, d]`, the batch.
-    index: `[n]`, an allocation to be used in place of this model's own. Where
-      two centers are all but equally far, rounding decides, and both are right.
+    index: `[n]`, an allocation to use instead of the one this function
+      computes. If two centers are almost equally near, rounding decides, and
+      either is correct.
 
   Returns:
     The model after the step, and the loss: the sum of the distances of the
-    points to the centers that the step found. A batch without rows changes
-    nothing.
+    points to the centers before the step. A batch without rows changes nothing.
   """
   if not len(points):
     return state, 0.0

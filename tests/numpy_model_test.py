@@ -1,6 +1,6 @@
 # Copyright 2026 The kmeans_estimator Authors.
 # SPDX-License-Identifier: Apache-2.0
-"""The NumPy model against the reference, where the reference does not race."""
+"""Tests the NumPy model against the reference, where it does not race."""
 
 import dataclasses
 
@@ -15,8 +15,8 @@ from tests import testing
 class NumpyModelTest(parameterized.TestCase):
 
   @parameterized.product(metric=numpy_model.METRICS)
-  def test_full_batch_steps_are_those_of_the_reference(self, metric):
-    # No cluster gets empty: the reference would lose its center.
+  def test_full_batch_steps_equal_those_of_the_reference(self, metric):
+    # Data without empty clusters: the reference would lose their centers.
     points, centers = testing.blobs(60, 3, 5, seed=1)
     graph = testing.TrainingGraph(
         testing.reference_ops.KMeans,
@@ -37,11 +37,12 @@ class NumpyModelTest(parameterized.TestCase):
       np.testing.assert_allclose(distance.sum(), loss, 1e-4)
 
   @parameterized.product(metric=numpy_model.METRICS, steps_per_iteration=(1, 3))
-  def test_mini_batch_step_is_that_of_the_reference_at_one_of_its_rates(
+  def test_mini_batch_step_equals_the_reference_at_one_of_its_rates(
       self, metric, steps_per_iteration
   ):
-    # It may add the batch's counts before it reads them. The rest is in order:
-    # counts are right, and a center moves by the rule with N + n or N + 2n.
+    # The reference may add the batch's counts before it reads them. Then a
+    # center moves by the rule with N + 2n instead of N + n; the counts are
+    # correct.
     points, centers = testing.blobs(40, 3, 5, seed=2)
     graph = testing.TrainingGraph(
         testing.reference_ops.KMeans,
@@ -80,11 +81,11 @@ class NumpyModelTest(parameterized.TestCase):
         centers, numpy_model.SQUARED_EUCLIDEAN, None
     )
     state, loss = numpy_model.step(state, points)
-    # 4 goes to the first empty cluster, 9.5 to the second.
+    # Point 4 moves to the first empty cluster, point 9.5 to the second.
     np.testing.assert_array_equal(state.clusters, [[4], [0.5], [9.5], [9]])
     self.assertEqual(loss, 1 + 0 + 1 + 9 + 2.25)
 
-  def test_no_point_is_far(self):
+  def test_empty_cluster_keeps_its_center_if_all_distances_are_0(self):
     points = np.array([[1], [1], [3]], np.float64)
     state = numpy_model.initial_state(
         np.array([[1], [7], [3]]), numpy_model.SQUARED_EUCLIDEAN, None

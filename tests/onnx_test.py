@@ -1,9 +1,10 @@
 # Copyright 2026 The kmeans_estimator Authors.
 # SPDX-License-Identifier: Apache-2.0
-"""Exports in ONNX, through tf2onnx and onnxruntime.
+"""Tests exports in ONNX, through tf2onnx and onnxruntime.
 
-The extra `test` installs both from Python 3.10 on. Older ones have no tf2onnx
-that goes with TensorFlow's versions of protobuf, and there is nothing to test.
+The extra `test` installs both with Python 3.10 and later. For older versions of
+Python no tf2onnx supports the protobuf of TensorFlow, so there is nothing to
+test.
 """
 
 import os
@@ -29,7 +30,7 @@ if _HAS_ONNX:
 
 
 def _convert(path, signature, file):
-  """What `python -m tf2onnx.convert` does, without a process for each model."""
+  """Converts a SavedModel as `python -m tf2onnx.convert` does."""
   graph_def, inputs, outputs = tf_loader.from_saved_model(
       path, None, None, 'serve', [signature]
   )
@@ -48,7 +49,7 @@ def _session(file):
 class OnnxTest(parameterized.TestCase):
 
   @parameterized.product(metric=exports.METRICS, dtype=exports.DTYPES)
-  def test_answers(self, metric, dtype):
+  def test_answers_are_correct(self, metric, dtype):
     path = exports.saved_model(metric, dtype)
     folder = testing.temporary_folder(self)
     sessions = {}
@@ -65,7 +66,7 @@ class OnnxTest(parameterized.TestCase):
     with self.assertRaisesRegex(Exception, 'Got: 3 Expected: 4'):
       answer('all_distances', exports.points(5, dtype)[:, :3])
 
-  def test_command(self):
+  def test_convert_command_converts_the_export(self):
     metric, file = exports.METRICS[0], 'model.onnx'
     folder = testing.temporary_folder(self)
     result = running.run_forked(

@@ -1,6 +1,6 @@
 # Copyright 2026 The kmeans_estimator Authors.
 # SPDX-License-Identifier: Apache-2.0
-"""Tests of what setup.py packages."""
+"""Tests the contents of the package that setup.py builds."""
 
 import os
 
@@ -13,7 +13,8 @@ from tests import testing
 
 pytestmark = pytest.mark.slow
 
-# Runs setup.py where `import tensorflow` fails, as in a build environment.
+# Runs setup.py with an `import tensorflow` that fails, as in a build
+# environment.
 _SETUP = """
 import runpy, sys
 sys.modules['tensorflow'] = None
@@ -29,12 +30,12 @@ def _setup(*args):
 
 class PackageTest(absltest.TestCase):
 
-  def test_version_is_that_of_the_package(self):
+  def test_version_equals_that_of_the_package(self):
     self.assertEqual(
         _setup('--version').split()[-1], kmeans_estimator.__version__
     )
 
-  def test_packages_every_module_and_the_marker_of_types(self):
+  def test_packages_every_module_and_py_typed(self):
     folder = testing.temporary_folder(self)
     _setup('--quiet', 'build_py', '--build-lib', folder)
     source = os.path.join(running.ROOT, 'kmeans_estimator')

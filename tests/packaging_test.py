@@ -23,7 +23,8 @@ _LIBRARY = pathlib.Path('kmeans_estimator', 'ops', 'native', '_kernels.so')
 _NO_COMPILER = {'CC': 'false', 'CXX': 'false'}
 _QUICKLY = {'CXXFLAGS': '-O0'}
 
-# Prints where the package is, whether it is native, and a step's centers.
+# Prints the package's folder, whether native ops are available and why not, and
+# the centers of a step.
 _PROGRAM = """
 import os
 import numpy as np
@@ -60,7 +61,7 @@ class PackagingTest(absltest.TestCase):
 
   def setUp(self):
     super().setUp()
-    # pip and setuptools write beside setup.py.
+    # pip and setuptools write files next to setup.py, so test a copy.
     self.checkout = pathlib.Path(testing.temporary_folder(self))
     for name in (
         'LICENSE',
@@ -81,7 +82,7 @@ class PackagingTest(absltest.TestCase):
     process = subprocess.run(
         [sys.executable, *command],
         cwd=self.checkout,
-        # PIP_QUIET takes back --verbose.
+        # An inherited PIP_QUIET would cancel --verbose.
         env={**os.environ, 'PIP_QUIET': '0', **environment},
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
@@ -92,7 +93,7 @@ class PackagingTest(absltest.TestCase):
     return process.stdout
 
   def _install(self, **environment):
-    """Installs the package; returns the folder and what pip wrote."""
+    """Installs the package; returns the folder and the output of pip."""
     folder = pathlib.Path(testing.temporary_folder(self))
     output = self._run(
         *('-m', 'pip', 'install', '--verbose', '--disable-pip-version-check'),
@@ -110,7 +111,7 @@ class PackagingTest(absltest.TestCase):
     ]
 
   def _run_program(self, folder):
-    """What the installed package says; its folder comes first."""
+    """Runs _PROGRAM with the installed package; returns its second line."""
     result = running.run(
         '-c', _PROGRAM, cwd=str(folder), PYTHONPATH=str(folder)
     )
@@ -120,7 +121,7 @@ class PackagingTest(absltest.TestCase):
     self.assertEqual(centers, '[[1.0], [10.0]]')
     return state
 
-  def test_without_a_compiler(self):
+  def test_installs_portable_ops_without_a_compiler(self):
     folder, output = self._install(**_NO_COMPILER)
     self.assertIn('installed without its native ops', output)
     self.assertFalse((folder / _LIBRARY).exists())
@@ -128,7 +129,7 @@ class PackagingTest(absltest.TestCase):
     state = self._run_program(folder)
     self.assertStartsWith(state, 'False the native ops are not built')
 
-  def test_with_a_compiler(self):
+  def test_installs_native_ops_with_a_compiler(self):
     if not _has_compiler():
       self.skipTest('There is no C++ compiler.')
     folder, output = self._install(**_QUICKLY)
@@ -145,7 +146,7 @@ class PackagingTest(absltest.TestCase):
     self.assertFalse((folder / 'build_native.py').exists())
     self.assertEqual(self._run_program(folder), 'True None')
 
-  def test_in_place(self):
+  def test_in_place_build_without_a_compiler_removes_the_old_library(self):
     library = self.checkout / _LIBRARY
     library.write_text('of an earlier build')
     command = ('setup.py', 'build_ext', '--inplace')
@@ -156,7 +157,7 @@ class PackagingTest(absltest.TestCase):
     self.assertIn('false -dumpmachine', output)
     self.assertFalse(library.exists())
 
-  def test_source_distribution(self):
+  def test_source_distribution_contains_the_native_sources(self):
     self._run('setup.py', 'sdist', '--formats', 'zip')
     archive, = self.checkout.glob('dist/*.zip')
     folder = pathlib.Path(testing.temporary_folder(self))
@@ -170,14 +171,14 @@ class PackagingTest(absltest.TestCase):
 
 class BuildTest(absltest.TestCase):
 
-  def test_unknown_machine(self):
+  def test_unsupported_machine_is_refused(self):
     with self.assertRaisesRegex(
         build_native.BuildError,
         'can be built for aarch64, arm64, x86_64, but .* code for riscv64',
     ):
       build_native.objects('riscv64')
 
-  def test_failure_says_what_the_compiler_said(self):
+  def test_error_contains_the_output_of_the_compiler(self):
     with self.assertRaisesRegex(
         build_native.BuildError, r"(?s)status 3:\n.*sys.exit\(3\).*\nno good\n"
     ):
@@ -186,7 +187,7 @@ class BuildTest(absltest.TestCase):
           'import sys; print("no good", file=sys.stderr); sys.exit(3)',
       ])
 
-  def test_options_of_the_environment(self):
+  def test_compiler_gets_the_options_of_the_environment(self):
     if not _has_compiler():
       self.skipTest('There is no C++ compiler.')
     library = pathlib.Path(testing.temporary_folder(self), '_kernels.so')
@@ -201,7 +202,7 @@ class BuildTest(absltest.TestCase):
           build_native.build(library)
     self.assertEmpty(list(library.parent.iterdir()))
 
-  def test_missing_program(self):
+  def test_missing_compiler_is_named(self):
     with self.assertRaisesRegex(
         build_native.BuildError, '^no-such-program cannot be run: '
     ):

@@ -64,7 +64,7 @@ class ParametersTest(tf.test.TestCase, parameterized.TestCase):
       ('relative_tolerance', float('inf'), ValueError, 'got inf'),
       ('relative_tolerance', '1', TypeError, "'1' of type str"),
   )
-  def test_says_what_is_wrong(self, name, value, error, message):
+  def test_wrong_argument_is_refused_by_name(self, name, value, error, message):
     with self.assertRaisesRegex(error, f'{name} must .*{message}|{message}'):
       _parameters(**{name: value})
     with self.assertRaisesRegex(error, name):
@@ -73,14 +73,14 @@ class ParametersTest(tf.test.TestCase, parameterized.TestCase):
   @parameterized.parameters(
       (3,), (np.int64(3),), (np.array(3),), (np.uint8(3),)
   )
-  def test_takes_any_integer(self, value):
+  def test_integers_of_any_type_are_accepted(self, value):
     self.assertEqual(_parameters(num_clusters=value).num_clusters, 3)
 
   @parameterized.parameters((True,), (np.bool_(True),), (1,), (np.int8(1),))
-  def test_takes_any_bool(self, value):
+  def test_bools_of_any_type_are_accepted(self, value):
     self.assertIs(_parameters(use_mini_batch=value).use_mini_batch, True)
 
-  def test_takes_an_eager_integer(self):
+  def test_eager_integers_are_accepted(self):
     self.assertEqual(
         _parameters(num_clusters=tf.constant(3)).num_clusters, 3
     )
@@ -92,12 +92,12 @@ class ParametersTest(tf.test.TestCase, parameterized.TestCase):
       (np.array([[1, 2], [3, 4]], np.float16),),
       (np.array([[1, 0], [1, 1]], bool),),
   )
-  def test_number_of_clusters_is_that_of_given_centers(self, centers):
+  def test_given_centers_replace_the_number_of_clusters(self, centers):
     parameters = _parameters(initial_clusters=centers, num_clusters='ignored')
     self.assertEqual(parameters.num_clusters, 2)
     self.assertAllClose(parameters.initial_clusters, np.asarray(centers))
 
-  def test_takes_eager_tensors_and_variables(self):
+  def test_eager_tensors_and_variables_give_numpy_centers(self):
     for dtype in (tf.float32, tf.float64, tf.bfloat16, tf.int32):
       for make in (tf.constant, tf.Variable):
         value = make(tf.cast([[1, 2], [3, 4]], dtype))
@@ -105,7 +105,7 @@ class ParametersTest(tf.test.TestCase, parameterized.TestCase):
         self.assertIsInstance(parameters.initial_clusters, np.ndarray)
         self.assertEqual(parameters.num_clusters, 2)
 
-  def test_graph_tensors(self):
+  def test_graph_tensors_are_checked_as_far_as_they_are_known(self):
     with tf.Graph().as_default():
       constant = _parameters(initial_clusters=tf.constant([[1.0, 2.0]]))
       self.assertIsInstance(constant.initial_clusters, np.ndarray)
@@ -128,7 +128,9 @@ class ParametersTest(tf.test.TestCase, parameterized.TestCase):
       ('cosine', True, 4, 4, True),
       ('cosine', False, 1, None, True),
   )
-  def test_what_follows_from_them(self, metric, mini, steps, m, normalized):
+  def test_properties_follow_from_the_parameters(
+      self, metric, mini, steps, m, normalized
+  ):
     parameters = _parameters(
         distance_metric=metric,
         use_mini_batch=mini,

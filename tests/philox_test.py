@@ -1,6 +1,6 @@
 # Copyright 2026 The kmeans_estimator Authors.
 # SPDX-License-Identifier: Apache-2.0
-"""Tests the random stream."""
+"""Tests for kmeans_estimator.ops.philox."""
 
 from absl.testing import parameterized
 import tensorflow as tf
@@ -10,8 +10,8 @@ from kmeans_estimator.ops import philox
 
 class WordsTest(tf.test.TestCase, parameterized.TestCase):
 
-  # Key, counter and words as the generator's authors publish them (Random123,
-  # kat_vectors, philox4x32 of 10 rounds); low words first.
+  # Key, counter and words that the authors of Philox published (Random123,
+  # kat_vectors, philox4x32 with 10 rounds); low words first.
   @parameterized.parameters(
       (
           (0, 0),
@@ -29,14 +29,14 @@ class WordsTest(tf.test.TestCase, parameterized.TestCase):
           (0xD16CFE09, 0x94FDCCEB, 0x5001E420, 0x24126EA1),
       ),
   )
-  def test_known_answers(self, key, counter, expected):
+  def test_words_equal_the_published_ones(self, key, counter, expected):
     seed = key[0] + (key[1] << 32)
     position = 4 * (counter[0] + (counter[1] << 32))
     stream = counter[2] + (counter[3] << 32)
     self.assertAllEqual(philox.words(4, seed, stream, position), expected)
 
   @parameterized.parameters(range(9))
-  def test_position(self, position):
+  def test_position_skips_words(self, position):
     expected = philox.words(20, -3)[position:][:7]
     self.assertAllEqual(philox.words(7, -3, 0, position), expected)
     self.assertAllEqual(
@@ -44,7 +44,7 @@ class WordsTest(tf.test.TestCase, parameterized.TestCase):
         expected,
     )
 
-  def test_seeds_and_streams_differ(self):
+  def test_different_seeds_and_streams_give_different_words(self):
     words = [
         philox.words(4, seed, stream).numpy().tolist()
         for seed in (0, 1, -1, 2**32, 2**40)
@@ -59,7 +59,7 @@ class WordsTest(tf.test.TestCase, parameterized.TestCase):
         philox.words(9, tf.constant(seed, tf.int64), 3),
     )
 
-  def test_compiled(self):
+  def test_xla_compiles_the_stream(self):
     def draw(position):
       return philox.words(13, 5, 2, position)
 
@@ -72,7 +72,7 @@ class WordsTest(tf.test.TestCase, parameterized.TestCase):
 class NumbersTest(tf.test.TestCase, parameterized.TestCase):
 
   @parameterized.parameters(tf.float32, tf.float64)
-  def test_unit_floats(self, dtype):
+  def test_unit_floats_use_the_low_23_bits(self, dtype):
     words = tf.constant([0, 1, 2**22, 2**23, 2**32 - 1], tf.uint32)
     floats = philox.unit_floats(words, dtype)
     self.assertEqual(floats.dtype, dtype)
@@ -81,7 +81,7 @@ class NumbersTest(tf.test.TestCase, parameterized.TestCase):
   @parameterized.product(
       limit=(1, 2, 3, 64, 1000, 2**31 - 1), known=(True, False)
   )
-  def test_integers_below(self, limit, known):
+  def test_integers_below_a_limit_use_two_words(self, limit, known):
     words = philox.words(40, 1)
     low, high = words.numpy().reshape([-1, 2]).astype(object).T
     integers = philox.integers_below(

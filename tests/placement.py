@@ -1,10 +1,10 @@
 # Copyright 2026 The kmeans_estimator Authors.
 # SPDX-License-Identifier: Apache-2.0
-"""Which devices have a kernel for an op, says TensorFlow's registry of them.
+"""Finds the nodes of a graph that have no kernel on a device.
 
-The registry names types, not hardware: it lists GPU kernels without a GPU, and
-what XLA compiles without a TPU. Only a build for CPUs alone (tensorflow-cpu)
-lists none of a GPU, and there is nothing to be asked about one.
+TensorFlow's kernel registry lists GPU kernels on a machine without a GPU, and
+the ops that XLA compiles on a machine without a TPU. Only a build for CPUs
+(tensorflow-cpu) lists no GPU kernels; with it, nothing can be said about GPUs.
 """
 
 import collections
@@ -14,8 +14,9 @@ from typing import Any, Dict, Iterator, List
 
 import tensorflow as tf
 
-# A TPU runs nothing but what XLA compiles; TensorFlow lists that for CPU and
-# GPU, and what both have is what XLA has for any device.
+# A TPU runs only ops that XLA compiles. TensorFlow lists the ops that XLA
+# compiles for CPUs and for GPUs; the ops in both lists are those for any
+# device.
 if tf.test.is_built_with_cuda():
   _KINDS_OF_KERNELS = {
       '/GPU:0': [{'GPU', 'DEFAULT'}],
@@ -24,8 +25,9 @@ if tf.test.is_built_with_cuda():
 else:
   _KINDS_OF_KERNELS = {'/TPU:0': [{'XLA_CPU_JIT'}]}
 DEVICES = tuple(_KINDS_OF_KERNELS)
-# A compiled program is given the first two, it does not hold them. Only a TPU
-# can do the others, and only TensorFlow's build for TPUs knows how.
+# Ops that need no kernel. The first two are arguments of a compiled program,
+# not parts of it. The other ops have kernels only in TensorFlow's build for
+# TPUs.
 _NOT_COMPILED = {
     '/GPU:0': (),
     '/TPU:0': ('Placeholder', 'VarHandleOp', 'CrossReplicaSum', 'AllToAll'),
@@ -34,7 +36,7 @@ _NOT_COMPILED = {
 
 @functools.lru_cache(maxsize=None)
 def _kernels() -> Dict[str, List[Any]]:
-  # XLA registers its kernels when it is first used.
+  # XLA registers its kernels when it is first used; use it.
   tf.function(lambda x: x + 1, jit_compile=True)(tf.constant(1))
   registry = importlib.import_module('tensorflow.python.framework.kernels')
   by_op = collections.defaultdict(list)
@@ -44,7 +46,7 @@ def _kernels() -> Dict[str, List[Any]]:
 
 
 def _takes(kernel, node):
-  """Whether a kernel takes the types that a node has."""
+  """Returns whether a kernel supports the dtypes of a node."""
   for constraint in kernel.constraint:
     attribute = node.attr[constraint.name]
     types = attribute.list.type or [attribute.type] * attribute.HasField('type')
@@ -54,7 +56,7 @@ def _takes(kernel, node):
 
 
 def nodes(graph: tf.Graph) -> Iterator[tf.compat.v1.NodeDef]:
-  """All nodes of a graph, those of its functions and loops too."""
+  """Yields all nodes of a graph, including those of functions and loops."""
   graph_def = graph.as_graph_def()
   yield from graph_def.node
   for function in graph_def.library.function:
@@ -71,10 +73,10 @@ def handles_text(node: tf.compat.v1.NodeDef) -> bool:
 def without_kernel(
     graph: tf.Graph, device: str
 ) -> List[tf.compat.v1.NodeDef]:
-  """Nodes that a device cannot run.
+  """Returns the nodes that a device cannot run.
 
   Args:
-    graph: a graph; nodes that it places on the CPU itself are not looked at.
+    graph: a graph; nodes that it places on the CPU are ignored.
     device: one of `DEVICES`.
   """
   return [

@@ -19,11 +19,11 @@ def _check(values):
 
 class AssertFiniteTest(tf.test.TestCase):
 
-  def test_lets_numbers_pass(self):
+  def test_finite_points_pass(self):
     _check(np.zeros([4, 2]))
     _check(np.zeros([0, 2]))
 
-  def test_names_rows_and_columns(self):
+  def test_error_names_rows_and_columns(self):
     values = np.zeros([9, 3])
     values[2, 1] = np.nan
     values[7, 0] = np.inf
@@ -34,14 +34,14 @@ class AssertFiniteTest(tf.test.TestCase):
     ):
       _check(values)
 
-  def test_names_at_most_five(self):
+  def test_error_names_at_most_five_rows_and_columns(self):
     with self.assertRaisesRegex(
         tf.errors.InvalidArgumentError,
         r'five:\] \[\[0\]\[1\]\[2\]\[3\]\[4\]...\] \[columns:\] \[\[0\]\[1\]\]',
     ):
       _check(np.full([50, 2], np.nan))
 
-  def test_names_rows_whose_squares_overflow(self):
+  def test_error_names_rows_whose_squares_overflow(self):
     with self.assertRaisesRegex(
         tf.errors.InvalidArgumentError,
         r'overflow.*five:\] \[\[1\]\] \[columns:\] \[\]',

@@ -1,9 +1,9 @@
 # Copyright 2026 The kmeans_estimator Authors.
 # SPDX-License-Identifier: Apache-2.0
-"""Stands in for TensorFlow Serving: its gRPC service on one SavedModel.
+"""A stand-in for TensorFlow Serving: its gRPC service for one SavedModel.
 
-Answers with real protocol buffers over a real connection, and computes with
-TensorFlow; what it does not have of a server is everything else.
+It answers with real protocol buffers over a real connection, and computes with
+TensorFlow. It has no other feature of the server.
 """
 
 from concurrent import futures
@@ -18,7 +18,7 @@ from tensorflow_serving.apis import prediction_service_pb2_grpc
 
 from tests import exports
 
-# TensorFlow Serving sends numbers in the fields of their type.
+# TensorFlow Serving sends numbers in the typed fields of TensorProto.
 _FIELDS = {
     tf.float32: 'float_val',
     tf.float64: 'double_val',
@@ -27,7 +27,7 @@ _FIELDS = {
 
 
 class _Service(prediction_service_pb2_grpc.PredictionServiceServicer):
-  """Serves `model_name`; see the methods' requests and replies."""
+  """Serves one model; TensorFlow Serving's API defines requests and replies."""
 
   def __init__(self, model_name, path):
     self._model_name = model_name
@@ -79,11 +79,11 @@ class _Service(prediction_service_pb2_grpc.PredictionServiceServicer):
 
 @contextlib.contextmanager
 def serve(model_name: str, path: str) -> Iterator[str]:
-  """Serves a SavedModel on this machine for as long as the context lasts.
+  """Serves a SavedModel on the local machine until the context ends.
 
   Args:
-    model_name: what requests call the model.
-    path: the SavedModel.
+    model_name: the name of the model in requests.
+    path: the folder of the SavedModel.
 
   Yields:
     The server's address.

@@ -1,6 +1,6 @@
 # Copyright 2026 The kmeans_estimator Authors.
 # SPDX-License-Identifier: Apache-2.0
-"""What holds of k-means on any data, and a fuzz against the NumPy model."""
+"""Tests properties of k-means on any data, and random cases against NumPy."""
 
 import os
 
@@ -32,12 +32,13 @@ DTYPES = (
     np.uint8,
     np.bool_,
 )
-# Of what is computed: float64 in float64, everything else in float32.
+# Relative and absolute tolerance, by the dtype of the computation: float64
+# points are clustered in float64, all other dtypes in float32.
 TOLERANCE = {np.float64: (1e-9, 1e-9), np.float32: (1e-4, 1e-5)}
 
 
 def build(points, centers, metric='squared_euclidean', mode='full batch'):
-  """A graph whose centers have been initialised with those given."""
+  """Returns a graph that is initialised with given centers."""
   graph = testing.TrainingGraph(
       clustering_ops.KMeans,
       points,
@@ -51,7 +52,7 @@ def build(points, centers, metric='squared_euclidean', mode='full batch'):
 
 
 def train(points, centers, steps=4, **kwargs):
-  """Centers after some steps, and the loss that each step saw."""
+  """Runs steps; returns the centers and the loss of each step."""
   graph = build(points, centers, **kwargs)
   with graph.session:
     losses = [
@@ -87,7 +88,7 @@ class PropertyTest(parameterized.TestCase):
       metric=numpy_model.METRICS, k=(1, 2, 7), seed=(0, 1, 2)
   )
   def test_full_batch_loss_never_rises(self, metric, k, seed):
-    # Without groups in the data, so that it takes many steps to settle.
+    # The data has no groups, so that training converges slowly.
     points = np.random.RandomState(seed).normal(1, 1, [90, 2])
     points = np.float32(points)
     _, losses = train(points, points[:k], steps=15, metric=metric)
@@ -97,7 +98,7 @@ class PropertyTest(parameterized.TestCase):
       self.assertLess(losses[-1], losses[0])
 
   @parameterized.product(metric=numpy_model.METRICS, mode=tuple(MODES))
-  def test_order_of_rows_changes_the_order_of_answers_alone(self, metric, mode):
+  def test_order_of_rows_changes_only_the_order_of_answers(self, metric, mode):
     points, centers = testing.blobs(60, 4, 5, seed=2)
     order = np.random.RandomState(0).permutation(len(points))
     expected, actual = (
@@ -127,7 +128,7 @@ class PropertyTest(parameterized.TestCase):
     np.testing.assert_allclose(scaled, np.array(losses) * scale**2, 1e-4)
 
   @parameterized.product(mode=tuple(MODES))
-  def test_scale_is_nothing_to_cosine(self, mode):
+  def test_scale_of_points_has_no_effect_with_cosine(self, mode):
     points, centers = testing.blobs(60, 4, 5, seed=3)
     expected, losses = train(points, centers, metric='cosine', mode=mode)
     scales = np.random.RandomState(0).lognormal(0, 3, [60, 1])
@@ -156,7 +157,7 @@ class PropertyTest(parameterized.TestCase):
     np.testing.assert_allclose(doubled, 2 * np.array(losses), 1e-5)
 
   @parameterized.product(metric=numpy_model.METRICS, mode=tuple(MODES))
-  def test_settled_model_stays(self, metric, mode):
+  def test_converged_model_stays(self, metric, mode):
     _, centers = testing.blobs(10, 4, 5, seed=6)
     actual, losses = train(
         centers, centers, steps=3, metric=metric, mode=mode
@@ -169,21 +170,21 @@ class PropertyTest(parameterized.TestCase):
 
 @implementations.on_every_implementation
 class FuzzTest(parameterized.TestCase):
-  """Drawn shapes, dtypes, k, metrics and modes against the NumPy model."""
+  """Tests random shapes, dtypes, k, metrics and modes against NumPy."""
 
   def assert_nearest(self, index, to_all, atol):
-    """No center is nearer; where two are as near, rounding may choose."""
+    """Checks that no center is nearer; on a tie, rounding may choose."""
     chosen = to_all[np.arange(len(index)), index]
     np.testing.assert_array_less(chosen, to_all.min(axis=1) + atol)
 
   def is_tie(self, seen, k, atol):
-    """Whether rounding decides which points go to empty clusters."""
+    """Returns whether rounding decides which points go to empty clusters."""
     num_empty = k - len(np.unique(seen.index))
     farthest = np.sort(seen.distance)[::-1][: num_empty + 1]
     return num_empty > 0 and (np.diff(farthest) > -atol).any()
 
   @parameterized.parameters(*range(60))
-  def test_against_the_model(self, seed):
+  def test_random_case_equals_the_numpy_model(self, seed):
     random = np.random.RandomState(seed)
     dtype = DTYPES[seed % len(DTYPES)]
     metric = numpy_model.METRICS[random.randint(2)]

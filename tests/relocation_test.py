@@ -1,6 +1,6 @@
 # Copyright 2026 The kmeans_estimator Authors.
 # SPDX-License-Identifier: Apache-2.0
-"""Empty clusters against NumPy, on every implementation."""
+"""Tests the relocation of empty clusters against NumPy."""
 
 from absl.testing import parameterized
 import numpy as np
@@ -20,7 +20,7 @@ DTYPES = (np.float32, np.float64)
 
 
 def _build(shards, centers, metric, weights=None):
-  """Allocations, and the sums before and after relocation."""
+  """Builds allocations, and the sums before and after relocation."""
   allocations, sums = allocation_lib.allocate(shards, centers, metric, weights)
   relocated = relocation.relocate(
       [
@@ -35,7 +35,7 @@ def _build(shards, centers, metric, weights=None):
 
 
 def _relocate(points, centers, metric, weights=None, places=()):
-  """As `_build`, of arrays, with the batch in shards that end at places."""
+  """Runs `_build` on arrays, with the batch split into shards at `places`."""
   with tf.Graph().as_default(), tf.compat.v1.Session() as session:
     shards = [
         tf.compat.v1.placeholder(points.dtype, [None, points.shape[1]])
@@ -64,7 +64,7 @@ def _without_none(fetches):
 class _RelocationTestCase(tf.test.TestCase, parameterized.TestCase):
 
   def assert_relocated(self, points, centers, metric, weights=None, places=()):
-    """Checks against NumPy; returns the clusters of the points afterwards."""
+    """Checks sums against NumPy; returns the points' clusters afterwards."""
     allocations, before, after = _relocate(
         points, centers, metric, weights, places
     )
@@ -73,7 +73,7 @@ class _RelocationTestCase(tf.test.TestCase, parameterized.TestCase):
     points = points.astype(np.float64)
     to_all = numpy_model.distances(points, centers, metric)
     distance = to_all[np.arange(len(points)), index]
-    # What rounds to 0 in NumPy's formula is 0.
+    # Treat distances that are 0 up to rounding in NumPy's formula as 0.
     distance[distance < 1e-12] = 0
     if weights is None:
       weights = np.ones(len(points))
@@ -115,7 +115,7 @@ class RelocationTest(_RelocationTestCase):
     points, centers = testing.around_centers(90, 4, 5, metric, dtype)
     if metric == COSINE:
       points *= np.arange(1, 91)[:, np.newaxis].astype(dtype)
-    # Points are as near to an earlier one.
+    # Copies of the first center stay empty: ties go to the first center.
     copies = np.repeat(centers[:1], num_empty, axis=0)
     centers = np.concatenate([centers[:2], copies, centers[2:]])
     index = self.assert_relocated(points, centers, metric, places=places)
@@ -138,7 +138,7 @@ class RelocationTest(_RelocationTestCase):
     self.assertAllClose(np.sort(after.totals[9:]), np.sort(weights[:16]))
 
   @parameterized.product(metric=numpy_model.METRICS, weighted=(False, True))
-  def test_no_cluster_is_empty(self, metric, weighted):
+  def test_sums_stay_identical_if_no_cluster_is_empty(self, metric, weighted):
     points, centers = testing.around_centers(90, 4, 5, metric)
     weights = np.linspace(0.5, 2, 90).astype(np.float32) if weighted else None
     for places in (), (30,):
@@ -148,7 +148,7 @@ class RelocationTest(_RelocationTestCase):
             getattr(after, field).tobytes(), getattr(before, field).tobytes()
         )
 
-  def test_earlier_point_on_a_tie(self):
+  def test_tie_goes_to_the_earlier_point(self):
     points = np.float32([[1], [-1], [3], [-3], [3], [0]])
     centers = np.float32([[0], [50], [60], [70]])
     index = self.assert_relocated(points, centers, EUCLIDEAN)
@@ -167,15 +167,15 @@ class RelocationTest(_RelocationTestCase):
     self.assertAllEqual(index, [0, 1, 2, 2])
 
   @parameterized.parameters((), (1,))
-  def test_more_empty_clusters_than_points(self, *places):
+  def test_clusters_stay_empty_if_points_run_out(self, *places):
     points = np.float32([[1], [2]])
     centers = np.float32([[0], [50], [60], [70], [80]])
     index = self.assert_relocated(points, centers, EUCLIDEAN, places=places)
-    # The first cluster has lost both its points.
+    # Both points of the first cluster have moved to empty clusters.
     self.assertAllEqual(index, [2, 1])
 
   @parameterized.parameters(1, 2)
-  def test_no_points(self, num_shards):
+  def test_batch_without_rows_changes_nothing(self, num_shards):
     points = np.zeros([0, 2], np.float32)
     index = self.assert_relocated(
         points, np.eye(2, dtype=np.float32), EUCLIDEAN,
@@ -184,7 +184,7 @@ class RelocationTest(_RelocationTestCase):
     self.assertEmpty(index)
 
   @parameterized.product(dtype=DTYPES, places=((), (40,)))
-  def test_weights(self, dtype, places):
+  def test_points_of_weight_0_are_not_taken(self, dtype, places):
     points, centers = testing.around_centers(90, 3, 4, dtype=dtype)
     centers = np.concatenate([centers, centers[:3]])
     weights = (np.arange(90) % 4 / 2).astype(dtype)
@@ -194,7 +194,7 @@ class RelocationTest(_RelocationTestCase):
     self.assertAllGreater(weights[index > 3], 0)
     self.assertLen(set(index[index > 3]), 3)
 
-  def test_cluster_whose_points_weigh_nothing_is_empty(self):
+  def test_cluster_with_points_of_weight_0_is_empty(self):
     points = np.float32([[0], [1], [9]])
     centers = np.float32([[0], [9]])
     _, _, after = _relocate(
@@ -202,8 +202,8 @@ class RelocationTest(_RelocationTestCase):
     )
     self.assertAllEqual(after.totals, [1, 2])
 
-  def test_bad_rows_are_not_taken_or_spoil_nothing_else(self):
-    # Such a step fails anyway, but must not hang or crash.
+  def test_nan_neither_hangs_nor_crashes(self):
+    # A step with NaN fails later; relocation must neither hang nor crash.
     points, centers = testing.around_centers(50, 3, 4)
     points[7, 1] = np.nan
     _relocate(points, np.concatenate([centers, centers]), EUCLIDEAN)
@@ -212,7 +212,7 @@ class RelocationTest(_RelocationTestCase):
 @implementations.native_and_portable
 class StepTest(tf.test.TestCase, parameterized.TestCase):
 
-  def test_cluster_that_gives_its_last_point_keeps_its_center(self):
+  def test_cluster_that_loses_its_last_point_keeps_its_center(self):
     points = np.float32([[1], [2]])
     graph = testing.TrainingGraph(
         clustering_ops.KMeans,
@@ -225,7 +225,7 @@ class StepTest(tf.test.TestCase, parameterized.TestCase):
     self.assertAllEqual(graph.values()['clusters'], [[0], [2], [1]])
 
   @parameterized.parameters(32, 64)
-  def test_many_duplicates_end_as_in_scikit_learn(self, k):
+  def test_inertia_with_many_duplicates_is_not_above_scikit_learns(self, k):
     random = np.random.RandomState(k)
     points = np.repeat(random.normal(0, 1, [60, 3]), 50, axis=0)
     centers = points[random.choice(len(points), k, replace=False)]
@@ -239,7 +239,8 @@ class StepTest(tf.test.TestCase, parameterized.TestCase):
     for _ in range(theirs.n_iter_ + 5):
       graph.step(points)
     inertia = graph.infer(points).distance.sum()
-    # Equally far points leave a choice. For k=64 it makes ours the better end.
+    # On ties in distance, ours and scikit-learn may take different points. For
+    # k=64 ours ends with the lower inertia.
     self.assertLessEqual(inertia, theirs.inertia_ * (1 + 1e-6))
 
 
@@ -247,7 +248,9 @@ class StepTest(tf.test.TestCase, parameterized.TestCase):
 class CompiledTest(_RelocationTestCase):
 
   @parameterized.product(metric=numpy_model.METRICS, num_empty=(0, 2))
-  def test_is_what_is_not_compiled(self, metric, num_empty):
+  def test_compiled_relocation_equals_the_uncompiled_one(
+      self, metric, num_empty
+  ):
     points, centers = testing.around_centers(90, 4, 5, metric)
     centers = np.concatenate([centers, centers[:num_empty]])
     plain, compiled = (
@@ -270,12 +273,14 @@ class ReplicasTest(_RelocationTestCase):
   @parameterized.product(
       metric=numpy_model.METRICS, number=(2, 4), num_empty=(0, 1, 5)
   )
-  def test_farthest_of_all_replicas(self, metric, number, num_empty):
+  def test_farthest_points_of_all_replicas_are_taken(
+      self, metric, number, num_empty
+  ):
     points, centers = testing.around_centers(80, 3, 4, metric)
     centers = np.concatenate([centers, centers[:1].repeat(num_empty, 0)])
-    # TensorFlow's test case has devices exist.
+    # tf.test.TestCase disables soft placement, and then devices must exist.
     tf.config.set_soft_device_placement(True)
-    # Of different lengths, one without rows.
+    # The parts of the replicas differ in size, and one part has no rows.
     places = [0, 50, 60][: number - 1]
     strategy = tf.distribute.MirroredStrategy(
         [f'CPU:{i}' for i in range(number)]

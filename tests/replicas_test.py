@@ -15,11 +15,12 @@ from tests import numpy_model
 
 
 class _Replicas:
-  """A graph built by a function of the number of its replica, and a session."""
+  """A graph that a function of the replica's index builds, and a session."""
 
   def __init__(self, build, number=2, cross_device_ops=None):
-    # A test that ran before in this process may have required that devices
-    # exist. Eager TensorFlow has one CPU here, the session below has several.
+    # An earlier test in this process may have disabled soft placement, and then
+    # devices must exist. Eager TensorFlow has one CPU, the session below
+    # several.
     tf.config.set_soft_device_placement(True)
     strategy = tf.distribute.MirroredStrategy(
         [f'CPU:{i}' for i in range(number)], cross_device_ops
@@ -47,7 +48,7 @@ class _Replicas:
 
 class WithoutReplicasTest(tf.test.TestCase):
 
-  def test_adds_nothing(self):
+  def test_no_ops_are_added_without_replicas(self):
     with tf.Graph().as_default() as graph:
       one, two = tf.constant(1.0), tf.constant(2)
       nodes = len(graph.get_operations())
@@ -58,7 +59,7 @@ class WithoutReplicasTest(tf.test.TestCase):
       self.assertFalse(replicas.are_on_several_workers())
       self.assertLen(graph.get_operations(), nodes)
 
-  def test_one_replica_is_none(self):
+  def test_no_ops_are_added_with_one_replica(self):
     def build(own):
       nodes = len(tf.compat.v1.get_default_graph().get_operations())
       [total] = replicas.sum_over_replicas([own])
@@ -74,7 +75,7 @@ class WithoutReplicasTest(tf.test.TestCase):
 
 class ReplicasTest(tf.test.TestCase, parameterized.TestCase):
 
-  def test_sums_of_several_dtypes_and_shapes(self):
+  def test_sum_supports_several_dtypes_and_shapes(self):
     def build(own):
       matrix = tf.fill([2, 3], own + 1)
       count = tf.cast(own, tf.int64) + 2**40
@@ -86,7 +87,7 @@ class ReplicasTest(tf.test.TestCase, parameterized.TestCase):
       self.assertEqual(count, 4 * 2**40 + 6)
       self.assertEqual(own, 6)
 
-  def test_sum_depends_on_variables_of_other_replicas(self):
+  def test_sum_may_depend_on_variables(self):
     def build(own):
       variable = tf.compat.v1.Variable(3.0, use_resource=True)
       [total] = replicas.sum_over_replicas([variable.read_value() + own])
@@ -95,14 +96,14 @@ class ReplicasTest(tf.test.TestCase, parameterized.TestCase):
     by_one_device = tf.distribute.ReductionToOneDevice()
     self.assertEqual(_Replicas(build, 2, by_one_device).run(), (7, 7))
 
-  def test_share_of_first(self):
+  def test_shares_add_up_to_the_value_of_the_first(self):
     def build(own):
       del own
       return replicas.share_of_first(tf.constant(5.0))
 
     self.assertEqual(_Replicas(build).run(), (5, 0))
 
-  def test_once_for_all_joins_batches(self):
+  def test_op_built_once_per_process_gets_the_batches_of_all_replicas(self):
     def build(own):
       variable = tf.compat.v1.Variable([0.0, 0.0], use_resource=True)
       assign = replicas.build_once_per_process(
@@ -114,13 +115,15 @@ class ReplicasTest(tf.test.TestCase, parameterized.TestCase):
     for value in _Replicas(build).run():
       self.assertAllEqual(value, [0, 1])
 
-  def test_process_has_all_replicas(self):
+  def test_replicas_of_one_process_are_not_on_several_workers(self):
     _Replicas(lambda own: self.assertFalse(replicas.are_on_several_workers()))
 
   @parameterized.parameters(
-      (np.nan, 'own 1'), (np.finfo(np.float32).max, 'too large to be summed')
+      (np.nan, 'own 1'), (np.finfo(np.float32).max, 'sum .* replicas overflows')
   )
-  def test_not_finite_is_checked_first_by_who_knows(self, bad, message):
+  def test_replica_with_the_fault_reports_it_before_the_sum_is_checked(
+      self, bad, message
+  ):
     def build(own):
       share = tf.where(own < 1, np.float32(np.finfo(np.float32).max), bad)
       [total] = replicas.sum_over_replicas([share])
@@ -145,7 +148,7 @@ class ReplicasTest(tf.test.TestCase, parameterized.TestCase):
 class StepTest(tf.test.TestCase, parameterized.TestCase):
 
   @parameterized.parameters(None, 1, 2)
-  def test_nan_on_one_changes_variables_of_none(self, steps_per_iteration):
+  def test_nan_on_one_replica_changes_no_variable(self, steps_per_iteration):
     def build(own):
       points = tf.reshape(tf.range(8.0), [4, 2])
       bad = tf.compat.v1.placeholder_with_default(False, [], name='bad')

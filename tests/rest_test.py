@@ -1,6 +1,6 @@
 # Copyright 2026 The kmeans_estimator Authors.
 # SPDX-License-Identifier: Apache-2.0
-"""Full-batch training comes to rest, at the right place, far from 0 too."""
+"""Tests that full-batch training converges, and to correct centers."""
 
 import itertools
 
@@ -32,10 +32,10 @@ def _graph(points, centers, metric=numpy_model.SQUARED_EUCLIDEAN):
 
 
 def _train_to_rest(points, centers, metric=numpy_model.SQUARED_EUCLIDEAN):
-  """The centers once a step changes no bit of them, and the inertia.
+  """Trains until a step changes no bit; returns the centers and the inertia.
 
   Raises:
-    AssertionError: that takes more than `_MAX_ROUNDS` steps.
+    AssertionError: centers still change after `_MAX_ROUNDS` steps.
   """
   graph = _graph(points, centers, metric)
   with graph.session:
@@ -60,14 +60,14 @@ class RestTest(tf.test.TestCase, parameterized.TestCase):
           (0.0, 1e4),
       )
   )
-  def test_no_bit_changes_in_the_end(self, shape, metric, dtype, offset):
+  def test_centers_stop_changing(self, shape, metric, dtype, offset):
     n, d, k = shape
     for seed in range(2):
       points = np.random.RandomState(seed).normal(offset, 1, [n, d])
       points = points.astype(dtype)
       _train_to_rest(points, points[:k], metric)
 
-  def test_one_point_is_its_center(self):
+  def test_center_of_one_point_equals_the_point(self):
     for value in (7.0, 1e-3, 123456.789):
       for dtype in (np.float32, np.float64):
         points = np.array([[value]], dtype)
@@ -89,14 +89,14 @@ class FarFromTheOriginTest(tf.test.TestCase, parameterized.TestCase):
     self.assertAllClose(ours, theirs.cluster_centers_, rtol=1e-12, atol=0)
     self.assertAllClose(inertia, theirs.inertia_, rtol=1e-6)
 
-  def test_float32_is_as_close_as_it_can_hold(self):
+  def test_float32_centers_are_as_close_as_float32_allows(self):
     points, centers = testing.blobs(400, 3, 4, seed=2)
     points, centers = points + np.float32(1e6), centers + np.float32(1e6)
     ours, _ = _train_to_rest(points, centers)
     exact, _ = _train_to_rest(points.astype(np.float64), ours)
     self.assertAllClose(ours, exact, rtol=0, atol=np.spacing(np.float32(1e6)))
 
-  def test_timestamps(self):
+  def test_timestamps_have_accurate_centers(self):
     random = np.random.RandomState(0)
     starts = 1.75e9 + 86400.0 * np.arange(5)
     points = np.sort(np.repeat(starts, 20) + random.uniform(0, 60, 100))
@@ -108,15 +108,15 @@ class FarFromTheOriginTest(tf.test.TestCase, parameterized.TestCase):
     self.assertAllClose(inertia, exact, rtol=1e-6)
 
   @parameterized.product(offset=(1e3, 1e6, 1e9), d=(1, 5))
-  def test_offset_moves_centers_by_itself(self, offset, d):
-    # Points that float64 holds exactly, with the offset too.
+  def test_offset_moves_centers_by_the_offset(self, offset, d):
+    # float64 represents these points exactly, with and without the offset.
     random = np.random.RandomState(d)
     points = np.round(random.normal(0, 1e4, [200, d]) * 8) / 8
     expected, _ = _train_to_rest(points, points[:5])
     ours, _ = _train_to_rest(points + offset, points[:5] + offset)
     self.assertAllClose(ours - offset, expected, rtol=0, atol=1e-9 * 1e4)
 
-  def test_order_and_duplicates_change_rounding_alone(self):
+  def test_order_and_duplicates_change_only_rounding(self):
     points, centers = testing.blobs(200, 4, 5, seed=7, dtype=np.float64)
     expected, inertia = _train_to_rest(points, centers)
     order = np.random.RandomState(0).permutation(len(points))
@@ -149,7 +149,7 @@ class RealDataTest(tf.test.TestCase, parameterized.TestCase):
 
 class EstimatorTest(tf.test.TestCase):
 
-  def test_loop_of_single_steps_comes_to_rest(self):
+  def test_loop_of_single_steps_converges(self):
     points = np.random.RandomState(0).normal(0, 1, [60, 8]).astype(np.float32)
     input_fn = kmeans_estimator.inputs.array_input_fn(points)
     kmeans = kmeans_estimator.KMeans(

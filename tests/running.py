@@ -1,11 +1,11 @@
 # Copyright 2026 The kmeans_estimator Authors.
 # SPDX-License-Identifier: Apache-2.0
-"""Python processes of their own, for what a process can do only once.
+"""Runs Python code in new processes, for tests that change a whole process.
 
 `run` starts an interpreter, in which importing TensorFlow takes 6 seconds of
-CPU. `fork` and `run_forked` fork a server process that has imported TensorFlow
-and started no session, in less than 0.1 seconds: use them unless a test is
-about imports.
+CPU time. `fork` and `run_forked` take less than 0.1 seconds: they fork a server
+process that has imported TensorFlow and has started no session. Use them unless
+the test is about imports.
 """
 
 import multiprocessing
@@ -23,7 +23,7 @@ _forks.set_forkserver_preload(['tests.testing'])
 
 
 class Result(NamedTuple):
-  """How a process ended and what it wrote."""
+  """Exit status and output of a process."""
 
   status: int
   out: str
@@ -31,15 +31,15 @@ class Result(NamedTuple):
 
 
 def run(*args: str, cwd: Optional[str] = None, **environment: str) -> Result:
-  """Runs python with this package on its path.
+  """Runs Python with this package on its path.
 
   Args:
     *args: the command line after `python`.
-    cwd: the working directory; None: this one.
-    **environment: variables to set beside the present ones.
+    cwd: the working directory; None: that of the test.
+    **environment: environment variables to set in addition to the present ones.
 
   Returns:
-    The process's exit status, and its two streams as text.
+    The exit status, and the text of stdout and stderr.
   """
   process = subprocess.run(
       [sys.executable, *args],
@@ -63,10 +63,10 @@ def fork(
   """Starts `target(*args)` in a process that has imported TensorFlow.
 
   Args:
-    log: a file for both of the process's streams.
-    target: a function of a module, which the process imports.
-    *args: its arguments.
-    **environment: variables to set beside the present ones.
+    log: a file for stdout and stderr of the process.
+    target: a function at the top level of a module; the process imports it.
+    *args: arguments of the function.
+    **environment: environment variables to set in addition to the present ones.
 
   Returns:
     The process.
@@ -77,7 +77,7 @@ def fork(
 def run_forked(
     *args: str, cwd: Optional[str] = None, **environment: str
 ) -> Result:
-  """Does as `run`, in a process that has imported TensorFlow."""
+  """Does the same as `run`, in a process that has imported TensorFlow."""
   with tempfile.TemporaryDirectory() as folder:
     out, err = os.path.join(folder, 'out'), os.path.join(folder, 'err')
     process = _start(out, err, environment, _interpret, args, cwd)
@@ -87,7 +87,7 @@ def run_forked(
 
 def _start(out, err, environment, target, *args):
   for path in {out, err}:
-    # Before the process does, so that it can be read at any time.
+    # Create the file before the process starts, so that it can always be read.
     open(path, 'w', encoding='utf-8').close()
   process = _forks.Process(
       target=_with_streams, args=(out, err, environment, target, *args)
@@ -103,7 +103,7 @@ def _with_streams(
     target: Callable[..., Any],
     *args: Any,
 ) -> None:
-  """Runs `target` in the new process."""
+  """Runs `target` with redirected output, in the new process."""
   for path, descriptor in (out, 1), (err, 2):
     os.dup2(os.open(path, os.O_WRONLY | os.O_APPEND), descriptor)
   os.environ.update({'CUDA_VISIBLE_DEVICES': '', **environment})
@@ -111,7 +111,7 @@ def _with_streams(
 
 
 def _interpret(args: Tuple[str, ...], cwd: Optional[str]) -> None:
-  """Does in this process what `python *args` does."""
+  """Runs `python *args` in this process."""
   if cwd is not None:
     os.chdir(cwd)
   if args[0] == '-c':

@@ -1,6 +1,6 @@
 # Copyright 2026 The kmeans_estimator Authors.
 # SPDX-License-Identifier: Apache-2.0
-"""Tests that a forked interpreter does what a new one does."""
+"""Tests that a forked process runs Python as a new interpreter does."""
 
 import os
 
@@ -24,7 +24,7 @@ sys.exit(int(sys.argv[-1]))
 class RunForkedTest(parameterized.TestCase):
 
   @parameterized.parameters(('0',), ('3',))
-  def test_command_and_script_do_as_in_a_new_interpreter(self, status):
+  def test_command_and_script_run_as_in_a_new_interpreter(self, status):
     folder = testing.temporary_folder(self)
     script = os.path.join(folder, 'script.py')
     with open(script, 'w', encoding='utf-8') as f:
@@ -36,13 +36,13 @@ class RunForkedTest(parameterized.TestCase):
           running.run_forked(*command, cwd=folder, COLOUR='red'), expected
       )
 
-  def test_module_does_as_in_a_new_interpreter(self):
+  def test_module_runs_as_in_a_new_interpreter(self):
     command = '-m', 'json.tool', '--no-such-flag'
     expected = running.run(*command)
     self.assertEqual(expected.status, 2)
     self.assertEqual(running.run_forked(*command), expected)
 
-  def test_exception_fails(self):
+  def test_exception_gives_exit_status_1(self):
     result = running.run_forked('-c', '1 / 0')
     self.assertEqual(result.status, 1)
     self.assertEndsWith(

@@ -1,6 +1,6 @@
 # Copyright 2026 The kmeans_estimator Authors.
 # SPDX-License-Identifier: Apache-2.0
-"""Exports in TensorFlow's own loaders."""
+"""Tests exports in TensorFlow's loaders."""
 
 import os
 
@@ -20,7 +20,7 @@ pytestmark = pytest.mark.slow
 class SavedModelTest(parameterized.TestCase):
 
   @parameterized.product(metric=exports.METRICS, dtype=exports.DTYPES)
-  def test_load(self, metric, dtype):
+  def test_tf_saved_model_load_gives_correct_answers(self, metric, dtype):
     signatures = tf.saved_model.load(
         exports.saved_model(metric, dtype)
     ).signatures
@@ -40,7 +40,9 @@ class SavedModelTest(parameterized.TestCase):
       ('cosine', np.float64, 'all_distances'),
       ('cosine', np.float32, 'serving_default'),
   )
-  def test_saved_model_cli_run(self, metric, dtype, signature):
+  def test_saved_model_cli_gives_correct_answers(
+      self, metric, dtype, signature
+  ):
     folder = testing.temporary_folder(self)
     points = exports.points(30, dtype)
     np.save(os.path.join(folder, 'points.npy'), points)

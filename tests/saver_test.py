@@ -43,20 +43,20 @@ class KMeansSaverTest(tf.test.TestCase, parameterized.TestCase):
       return session.run(state.clusters)
 
   @parameterized.parameters(True, False)
-  def test_restores_what_fits(self, trained):
+  def test_restores_a_checkpoint_that_fits(self, trained):
     centers = [[1.0, 2], [3, 4], [5, 6]]
     path = self._save(centers, True)
     self.assertAllEqual(self._restore(path, trained=trained), centers)
     self.assertAllEqual(self._restore(path, d=None, trained=trained), centers)
 
   @parameterized.parameters(True, False)
-  def test_refuses_another_number_of_columns(self, trained):
+  def test_refuses_the_wrong_number_of_columns(self, trained):
     path = self._save([[1.0, 2], [3, 4], [5, 6]], True)
     with self.assertRaisesRegex(ValueError, '4 columns.* trained on 2'):
       self._restore(path, d=4, trained=trained)
 
   @parameterized.parameters(True, False)
-  def test_refuses_another_number_of_centers(self, trained):
+  def test_refuses_the_wrong_number_of_centers(self, trained):
     path = self._save([[1.0, 2], [3, 4], [5, 6]], True)
     for k in (2, 4):
       with self.assertRaisesRegex(
@@ -65,14 +65,14 @@ class KMeansSaverTest(tf.test.TestCase, parameterized.TestCase):
         self._restore(path, k=k, trained=trained)
 
   @parameterized.parameters(([],), ([[1.0, 2]],))
-  def test_half_chosen_centers_are_for_training_only(self, centers):
+  def test_only_training_restores_partly_chosen_centers(self, centers):
     path = self._save(centers, False)
     self.assertLen(self._restore(path, trained=False), len(centers))
     with self.assertRaisesRegex(ValueError, 'must be trained'):
       self._restore(path, trained=True)
 
   @parameterized.parameters(True, False)
-  def test_refuses_another_dtype(self, trained):
+  def test_refuses_the_wrong_dtype(self, trained):
     path = self._save([[1.0, 2], [3, 4], [5, 6]], True)
     with self.assertRaisesRegex(
         ValueError, 'as float64, .* trained on float32. Cast .* to float32'
@@ -84,7 +84,9 @@ class KMeansSaverTest(tf.test.TestCase, parameterized.TestCase):
       (None, 3, 'use_mini_batch=False'),
       (1, 3, 'mini_batch_steps_per_iteration=1'),
   )
-  def test_refuses_training_that_misses_variables(self, before, after, wanted):
+  def test_refuses_a_checkpoint_without_variables_of_the_training(
+      self, before, after, wanted
+  ):
     path = self._save([[1.0, 2], [3, 4], [5, 6]], True, before)
     with self.assertRaisesRegex(
         ValueError, f'was trained with {wanted}, .* Give {wanted}, or another'
@@ -92,7 +94,7 @@ class KMeansSaverTest(tf.test.TestCase, parameterized.TestCase):
       self._restore(path, trained=False, steps_per_iteration=after)
 
   @parameterized.parameters((1, None), (3, None), (3, 1))
-  def test_takes_training_that_leaves_variables_out(self, before, after):
+  def test_restores_a_checkpoint_with_more_variables(self, before, after):
     centers = [[1.0, 2], [3, 4], [5, 6]]
     path = self._save(centers, True, before)
     self.assertAllEqual(
@@ -100,7 +102,9 @@ class KMeansSaverTest(tf.test.TestCase, parameterized.TestCase):
     )
 
   @parameterized.parameters(('other', 'clusters'), ('clusters', 'initialized'))
-  def test_refuses_what_is_no_kmeans_model(self, present, missing):
+  def test_refuses_a_checkpoint_of_another_kind_of_model(
+      self, present, missing
+  ):
     with tf.Graph().as_default(), tf.compat.v1.Session() as session:
       tf.compat.v1.Variable(1.0, name=present)
       session.run(tf.compat.v1.global_variables_initializer())

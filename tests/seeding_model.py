@@ -1,10 +1,10 @@
 # Copyright 2026 The kmeans_estimator Authors.
 # SPDX-License-Identifier: Apache-2.0
-"""The choice of initial centers in float64 NumPy: the truth for tests.
+"""The choice of initial centers in float64 NumPy, which tests compare with.
 
 D. Arthur and S. Vassilvitskii, "k-means++: The Advantages of Careful Seeding",
 2007, and O. Bachem et al., "Approximate K-Means++ in Sublinear Time", 2016. The
-words of the random streams are the product's.
+words of the random streams come from the product's `philox`.
 """
 
 import math
@@ -16,7 +16,7 @@ from kmeans_estimator.ops import philox
 
 
 class Stream:
-  """A seed's words, one after the other."""
+  """Reads the words of a seed's random stream in order."""
 
   def __init__(self, seed: int, stream: int = 0):
     self._words = iter(philox.words(100_000, seed, stream).numpy().tolist())
@@ -29,7 +29,7 @@ class Stream:
     return (high * 2**32 + low) % limit
 
   def by_weight(self, weights: np.ndarray) -> int:
-    """An index in proportion to weights; for equal ones what `below` gives."""
+    """Draws an index by weight; with equal weights, the result of `below`."""
     low, high = next(self._words), next(self._words)
     within, unit = divmod(high * 2**32 + low, len(weights))
     place = unit + min(within / 2**64 * len(weights), 0.999999)
@@ -45,7 +45,7 @@ def kmeans_plus_plus(
     stream: int = 0,
     weights: Optional[np.ndarray] = None,
 ) -> List[int]:
-  """Rows of float64 points, with each sum as exact as float64 is."""
+  """Chooses rows of float64 points by k-means++; all sums are float64."""
   words = Stream(seed, stream)
   if num_retries < 0:
     num_retries = 2 + math.floor(math.log(m))
@@ -79,7 +79,7 @@ def kmeans_plus_plus(
 
 
 def chain_end(masses: Sequence[float], words: Stream) -> int:
-  """Where a chain over candidates ends."""
+  """Returns the final state of a chain over candidates."""
   state = 0
   for i in range(1, len(masses)):
     if masses[i] > words.unit_float() * masses[state]:
@@ -95,7 +95,7 @@ def kmc2(
     seed: int,
     weights: Optional[np.ndarray] = None,
 ) -> List[int]:
-  """Rows of float64 points; `centers` `[selected, d]` were chosen before."""
+  """Chooses rows by k-MC2; `centers` `[selected, d]` were chosen before."""
   if not len(points):
     return []
   if weights is None:

@@ -1,6 +1,6 @@
 # Copyright 2026 The kmeans_estimator Authors.
 # SPDX-License-Identifier: Apache-2.0
-"""Exports through the requests and replies of TensorFlow Serving's API."""
+"""Tests exports with requests and replies of TensorFlow Serving's API."""
 
 from absl.testing import absltest
 from absl.testing import parameterized
@@ -28,7 +28,7 @@ class ServingApiTest(parameterized.TestCase):
     return prediction_service_pb2_grpc.PredictionServiceStub(channel)
 
   def _signatures(self, stub):
-    """What a client learns from the model's metadata."""
+    """Requests the model's metadata; returns its signatures."""
     request = get_model_metadata_pb2.GetModelMetadataRequest()
     request.model_spec.name = 'kmeans'
     request.metadata_field.append('signature_def')
@@ -38,7 +38,7 @@ class ServingApiTest(parameterized.TestCase):
     return signatures.signature_def
 
   def _predict(self, stub, signatures, key, batch):
-    """Fills a request from the signature; reads the reply likewise."""
+    """Sends a request that fits the signature; returns the reply's values."""
     ((given, info),) = signatures[key].inputs.items()
     ((got, expected),) = signatures[key].outputs.items()
     request = predict_pb2.PredictRequest()
@@ -50,7 +50,7 @@ class ServingApiTest(parameterized.TestCase):
     return tf.make_ndarray(output)
 
   @parameterized.product(metric=exports.METRICS, dtype=exports.DTYPES)
-  def test_answers(self, metric, dtype):
+  def test_answers_are_correct(self, metric, dtype):
     stub = self._stub(metric, dtype)
     signatures = self._signatures(stub)
     exports.assert_answers(
@@ -60,7 +60,7 @@ class ServingApiTest(parameterized.TestCase):
     )
 
   @parameterized.parameters(*exports.DTYPES)
-  def test_metadata(self, dtype):
+  def test_metadata_describes_the_signatures(self, dtype):
     def described(infos):
       return {
           name: (tf.as_dtype(i.dtype), [d.size for d in i.tensor_shape.dim])
@@ -85,7 +85,7 @@ class ServingApiTest(parameterized.TestCase):
       self.assertEqual(described(signatures[key].outputs), {'output': output})
 
   @parameterized.parameters(*exports.METRICS)
-  def test_other_columns_are_refused_with_both_numbers(self, metric):
+  def test_wrong_number_of_columns_is_refused_with_both_numbers(self, metric):
     stub = self._stub(metric, np.float32)
     signatures = self._signatures(stub)
     for columns in 1, 3:

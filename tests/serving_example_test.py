@@ -1,6 +1,6 @@
 # Copyright 2026 The kmeans_estimator Authors.
 # SPDX-License-Identifier: Apache-2.0
-"""Runs examples/serving: one model, asked in every way that it shows."""
+"""Runs examples/serving: exports one model and uses it with each client."""
 
 import os
 import re
@@ -49,7 +49,7 @@ class ServingExampleTest(absltest.TestCase):
     ].numpy()
 
   def test_version_is_a_number(self):
-    # Or TensorFlow Serving would not find it.
+    # TensorFlow Serving only finds versions that are numbers.
     self.assertTrue(os.path.basename(self.path).isdigit())
     self.assertIn(self.path, self.out)
 
@@ -61,24 +61,24 @@ class ServingExampleTest(absltest.TestCase):
     distances = np.square(_COLOURS[:, np.newaxis] - palette).sum(axis=2)
     np.testing.assert_array_equal(self.answer, distances.argmin(axis=1))
 
-  def test_c_library(self):
-    # Not forked: the program must do without the Python package.
+  def test_c_library_client_gives_the_answer(self):
+    # Not run_forked, whose processes have imported TensorFlow's Python package.
     out = _run('c_library.py', self.path, *_ROWS, run=running.run)
     self.assertEqual(out.strip(), str(self.answer))
 
-  def test_tflite(self):
+  def test_tflite_client_gives_the_answer(self):
     self.assertEqual(
         _run('tflite.py', self.lite, *_ROWS).strip(), str(self.answer)
     )
 
-  def test_grpc_client(self):
+  def test_grpc_client_gives_the_answer(self):
     with prediction_service.serve('palette', self.path) as address:
       out = _run('grpc_client.py', address, *_ROWS)
     self.assertIn('method_name: "tensorflow/serving/predict"', out)
     values = re.findall(r'int64_val: (\d+)', out)
     self.assertEqual([int(value) for value in values], list(self.answer))
 
-  def test_warm_up_requests(self):
+  def test_warm_up_requests_are_valid(self):
     records = tf.data.TFRecordDataset(
         os.path.join(self.path, 'assets.extra', 'tf_serving_warmup_requests')
     )

@@ -1,6 +1,6 @@
 # Copyright 2026 The kmeans_estimator Authors.
 # SPDX-License-Identifier: Apache-2.0
-"""Tests for kmeans_estimator._session: what calls of an Estimator leave."""
+"""Tests for kmeans_estimator._session."""
 
 import contextlib
 import gc
@@ -36,12 +36,12 @@ def _tensor():
 
 
 def _threads():
-  """How many threads the process has, TensorFlow's own included."""
+  """Returns the number of threads, including those of TensorFlow."""
   return len(os.listdir('/proc/self/task'))
 
 
 class _RecordingHook(tf.compat.v1.train.SessionRunHook):
-  """Writes down which of its methods are called, and in which graph."""
+  """Records the calls of its methods, with the default graph of each call."""
 
   def __init__(self):
     self.calls = []
@@ -80,7 +80,7 @@ class OpenPredictionTest(tf.test.TestCase, parameterized.TestCase):
     cls.distances = list(cls.kmeans.transform(_BATCHES))
 
   @parameterized.parameters('predict', 'predict_cluster_index', 'transform')
-  def test_leaves_tensorflow_alone_between_results(self, method):
+  def test_eager_tensorflow_works_between_results(self, method):
     before = tf.compat.v1.get_default_graph()
     for i, _ in enumerate(getattr(self.kmeans, method)(_BATCHES)):
       self.assertTrue(tf.executing_eagerly())
@@ -90,18 +90,18 @@ class OpenPredictionTest(tf.test.TestCase, parameterized.TestCase):
       self.assertEqual(item, i)
     self.assertEqual(i, 59)
 
-  def test_keras_runs_in_the_loop(self):
+  def test_keras_runs_between_results(self):
     model = tf.keras.Sequential([tf.keras.layers.Dense(1)])
     for distances in self.kmeans.transform(_BATCHES):
       self.assertEqual(model(distances[np.newaxis]).shape, [1, 1])
 
-  def test_leaves_the_default_graph_that_was(self):
+  def test_default_graph_of_the_caller_stays(self):
     with tf.Graph().as_default() as graph:
       for _ in self.kmeans.predict(_BATCHES):
         self.assertIs(tf.compat.v1.get_default_graph(), graph)
       self.assertEmpty(graph.get_operations())
 
-  def test_several_are_open(self):
+  def test_several_predictions_may_be_open(self):
     rows = zip(
         _POINTS,
         self.kmeans.predict_cluster_index(_BATCHES),
@@ -114,7 +114,7 @@ class OpenPredictionTest(tf.test.TestCase, parameterized.TestCase):
       self.assertEqual(prediction['cluster_index'], index)
     self.assertEqual(i, 59)
 
-  def test_may_be_closed_in_any_order(self):
+  def test_predictions_may_be_closed_in_any_order(self):
     first = self.kmeans.predict(_BATCHES)
     second = self.kmeans.transform(_BATCHES)
     self.assertEqual(next(first)['cluster_index'], self.index[0])
@@ -124,20 +124,20 @@ class OpenPredictionTest(tf.test.TestCase, parameterized.TestCase):
     second.close()
     self.assertTrue(tf.executing_eagerly())
 
-  def test_model_may_be_trained_and_scored_meanwhile(self):
+  def test_model_may_be_trained_and_evaluated_between_results(self):
     kmeans = _kmeans().train(_BATCHES, steps=1)
     expected = list(kmeans.transform(_BATCHES))
     distances = kmeans.transform(_BATCHES)
     first = next(distances)
     kmeans.train(_BATCHES, steps=3)
     self.assertEqual(kmeans.evaluate(_BATCHES)['global_step'], 4)
-    # An open prediction goes on with the checkpoint that it began with.
+    # An open prediction continues with the checkpoint that it started with.
     self.assertAllEqual([first, *distances], expected)
 
-  def test_may_go_on_in_other_threads(self):
+  def test_prediction_may_continue_in_other_threads(self):
     indices = self.kmeans.predict_cluster_index(_BATCHES)
     found = [next(indices)]
-    # The last one exhausts the generator, and so closes its session.
+    # The last thread exhausts the generator, which closes its session.
     for part in (itertools.islice(indices, 30), indices):
       thread = threading.Thread(target=found.extend, args=[part])
       thread.start()
@@ -150,7 +150,7 @@ class OpenPredictionTest(tf.test.TestCase, parameterized.TestCase):
   )
   def test_session_and_threads_end_with_the_generator(self, method, end):
     predict = getattr(self.kmeans, method)
-    list(predict(_BATCHES))  # Starts the threads that a process keeps.
+    list(predict(_BATCHES))  # Starts threads that the process keeps.
     gc.collect()
     gc.disable()
     self.addCleanup(gc.enable)
@@ -183,7 +183,7 @@ class OpenPredictionTest(tf.test.TestCase, parameterized.TestCase):
     results.close()
     self.assertEqual(threading.active_count(), before)
 
-  def test_hooks_of_an_exhausted_prediction(self):
+  def test_hooks_of_an_exhausted_prediction_are_called_to_the_end(self):
     hook = _RecordingHook()
     predictions = self.kmeans.predict(
         inputs.array_input_fn(_POINTS, batch_size=30), hooks=[hook]
@@ -198,17 +198,17 @@ class OpenPredictionTest(tf.test.TestCase, parameterized.TestCase):
     )
     self.assertLen({graph for _, graph in hook.calls}, 1)
 
-  def test_hooks_of_a_closed_prediction(self):
+  def test_hooks_of_a_closed_prediction_get_no_end(self):
     hook = _RecordingHook()
     predictions = self.kmeans.predict(_BATCHES, hooks=[hook])
     next(predictions)
     predictions.close()
-    # As after an error: the end was not reached.
+    # `end` is not called, as after an error.
     self.assertEqual(hook.names[-1], 'after_run')
     with self.assertRaisesRegex(RuntimeError, 'closed Session'):
       hook.session.run([])
 
-  def test_hook_that_stops(self):
+  def test_hook_may_stop_the_prediction(self):
     class Stop(tf.compat.v1.train.SessionRunHook):
 
       def after_run(self, run_context, run_values):
@@ -216,11 +216,11 @@ class OpenPredictionTest(tf.test.TestCase, parameterized.TestCase):
 
     self.assertLen(list(self.kmeans.predict(_BATCHES, hooks=[Stop()])), 8)
 
-  def test_refuses_what_is_no_hook(self):
+  def test_refuses_hooks_of_the_wrong_type(self):
     with self.assertRaisesRegex(TypeError, 'SessionRunHooks, got 5'):
       next(self.kmeans.predict(_BATCHES, hooks=[5]))
 
-  def test_predict_keys(self):
+  def test_predict_keys_select_predictions(self):
     for keys in (['cluster_index'], ['all_distances'], None):
       prediction = next(self.kmeans.predict(_BATCHES, predict_keys=keys))
       self.assertCountEqual(
@@ -229,7 +229,7 @@ class OpenPredictionTest(tf.test.TestCase, parameterized.TestCase):
     with self.assertRaisesRegex(ValueError, 'no_such_key'):
       next(self.kmeans.predict(_BATCHES, predict_keys=['no_such_key']))
 
-  def test_whole_batches(self):
+  def test_yield_single_examples_false_yields_batches(self):
     batches = list(self.kmeans.predict(_BATCHES, yield_single_examples=False))
     self.assertEqual(
         [len(batch['cluster_index']) for batch in batches], [8] * 7 + [4]
@@ -239,7 +239,7 @@ class OpenPredictionTest(tf.test.TestCase, parameterized.TestCase):
         self.index,
     )
 
-  def test_checkpoint_path(self):
+  def test_checkpoint_path_selects_the_checkpoint(self):
     kmeans = _kmeans().train(_BATCHES, steps=1)
     before = list(kmeans.transform(_BATCHES))
     path = kmeans.latest_checkpoint()
@@ -251,7 +251,7 @@ class OpenPredictionTest(tf.test.TestCase, parameterized.TestCase):
     self.assertAllClose(np.sqrt(squared), before)
     self.assertNotAllClose(list(kmeans.transform(_BATCHES)), before)
 
-  def test_error_of_the_input_after_good_batches(self):
+  def test_error_of_the_input_is_raised_after_the_good_batches(self):
     def fails_later():
       yield _POINTS[:5]
       raise ZeroDivisionError
@@ -270,7 +270,7 @@ class OpenPredictionTest(tf.test.TestCase, parameterized.TestCase):
     self.assertIs(tf.compat.v1.get_default_graph(), before)
     self.assertEmpty(list(predictions))
 
-  def test_process_that_ends_with_open_predictions_says_nothing_of_them(self):
+  def test_process_may_end_with_open_predictions(self):
     result = running.run(
         '-c',
         textwrap.dedent("""
@@ -316,7 +316,7 @@ class TensorAsInputTest(tf.test.TestCase, parameterized.TestCase):
       ),
       ('sparse', lambda: tf.sparse.from_dense(tf.constant(_POINTS))),
   )
-  def test_is_one_batch(self, input_fn):
+  def test_tensor_is_one_batch_to_predict_and_evaluate(self, input_fn):
     self.assertLen(list(self.kmeans.predict(input_fn)), 60)
     self.assertLen(list(self.kmeans.predict_cluster_index(input_fn)), 60)
     self.assertLen(list(self.kmeans.transform(input_fn)), 60)
@@ -326,7 +326,7 @@ class TensorAsInputTest(tf.test.TestCase, parameterized.TestCase):
     self.assertEqual(hook.names[-1], 'end')
     self.assertGreater(result['score'], 0)
 
-  def test_gives_the_same_as_a_dataset(self):
+  def test_tensor_gives_the_same_results_as_a_dataset(self):
     self.assertAllEqual(
         list(self.kmeans.transform(_tensor)),
         list(self.kmeans.transform(_WHOLE)),
@@ -335,7 +335,7 @@ class TensorAsInputTest(tf.test.TestCase, parameterized.TestCase):
         self.kmeans.evaluate(_tensor), self.kmeans.evaluate(_WHOLE)
     )
 
-  def test_is_the_same_batch_in_every_step_of_training(self):
+  def test_tensor_is_the_batch_of_every_training_step(self):
     centers = []
     for input_fn in (_tensor, _WHOLE):
       kmeans = _kmeans(use_mini_batch=False).train(input_fn, steps=4)
@@ -343,12 +343,12 @@ class TensorAsInputTest(tf.test.TestCase, parameterized.TestCase):
       centers.append(kmeans.cluster_centers())
     self.assertAllEqual(*centers)
 
-  def test_is_evaluated_as_often_as_steps_say(self):
+  def test_tensor_is_evaluated_steps_times(self):
     hook = _RecordingHook()
     self.kmeans.evaluate(_tensor, steps=3, hooks=[hook])
     self.assertEqual(hook.names.count('after_run'), 3)
 
-  def test_in_train_and_evaluate(self):
+  def test_tensor_works_in_train_and_evaluate(self):
     kmeans = _kmeans()
     hook = _RecordingHook()
     result, _ = estimator_lib.train_and_evaluate(
@@ -359,7 +359,7 @@ class TensorAsInputTest(tf.test.TestCase, parameterized.TestCase):
     self.assertEqual(hook.names.count('after_run'), 1)
     self.assertEqual(result['score'], kmeans.score(_WHOLE))
 
-  def test_warns_of_no_endless_input(self):
+  def test_prediction_of_a_tensor_gives_no_warning(self):
     with mock.patch.object(tf.get_logger(), 'warning') as warning:
       list(self.kmeans.predict(_tensor))
     warning.assert_not_called()
@@ -398,7 +398,7 @@ class TensorAsInputTest(tf.test.TestCase, parameterized.TestCase):
           2,
       ),
   )
-  def test_stream_goes_on_until_it_ends(self, input_fn, batches):
+  def test_stream_is_read_to_its_end(self, input_fn, batches):
     hook = _RecordingHook()
     list(self.kmeans.predict(input_fn, hooks=[hook]))
     self.assertEqual(hook.names.count('after_run'), batches)
@@ -406,7 +406,7 @@ class TensorAsInputTest(tf.test.TestCase, parameterized.TestCase):
     self.kmeans.evaluate(input_fn, hooks=[hook])
     self.assertEqual(hook.names.count('after_run'), batches)
 
-  def test_what_a_hook_feeds_goes_on_until_the_hook_stops(self):
+  def test_placeholder_is_read_until_the_feeding_hook_stops(self):
     class Feed(tf.compat.v1.train.SessionRunHook):
 
       def __init__(self):
@@ -450,13 +450,13 @@ class PrecisionTest(tf.test.TestCase, parameterized.TestCase):
       self.assertEqual(result[key].dtype, np.float64)
       np.testing.assert_allclose(result[key], expected / 3, 1e-12)
 
-  def test_float32_stays_float32(self):
+  def test_float32_is_evaluated_in_float32(self):
     kmeans = _kmeans().train(_BATCHES, steps=1)
     result = kmeans.evaluate(_BATCHES)
     self.assertEqual(result['score'].dtype, np.float32)
     self.assertEqual(result['loss'].dtype, np.float32)
 
-  def test_no_batch(self):
+  def test_input_without_batches_has_score_0(self):
     kmeans = _kmeans().train(_BATCHES, steps=1)
     result = kmeans.evaluate(
         lambda: tf.data.Dataset.from_tensors(_POINTS).take(0)
@@ -485,7 +485,7 @@ class UnwritableFolderTest(tf.test.TestCase, parameterized.TestCase):
     return _kmeans(model_dir=model_dir).train(_BATCHES, steps=1)
 
   @parameterized.parameters(None, 'other')
-  def test_score_where_results_cannot_be_written(self, name):
+  def test_score_works_if_results_cannot_be_written(self, name):
     kmeans = self._trained()
     expected = kmeans.score(_BATCHES)
     tf.compat.v1.summary.FileWriterCache.clear()
@@ -502,7 +502,7 @@ class UnwritableFolderTest(tf.test.TestCase, parameterized.TestCase):
     )
 
   @parameterized.parameters(True, False)
-  def test_score_in_a_read_only_folder(self, has_eval_folder):
+  def test_score_works_in_a_read_only_folder(self, has_eval_folder):
     kmeans = self._trained()
     expected = kmeans.score(_BATCHES)
     list(kmeans.predict(_BATCHES))

@@ -116,7 +116,9 @@ def _interrupted(folder, number, task, rng) -> str:
     steps = [int(step) for step in _STEP.findall(''.join(lines) + out)]
     if process.returncode == 0:
       return f'{interruptions} interruptions'
-    assert process.returncode == -number, (process.returncode, out[-3000:])
+    assert process.returncode == -number, (
+        f'status {process.returncode}: {"".join(lines)[-3000:]}{out[-3000:]}'
+    )
     interruptions += 1
     if number == signal.SIGTERM and steps:
       saved = int(_variables(folder)['global_step'])
@@ -250,7 +252,6 @@ def main() -> None:
   if options.task:
     _TASKS[options.task](*options.arguments)
     return
-  end = time.monotonic() + options.minutes * 60
   with tempfile.TemporaryDirectory() as folder:
     process = _start('train', folder)
     out = process.communicate()[0]
@@ -258,6 +259,7 @@ def main() -> None:
     expected = _variables(folder)
   assert expected['global_step'] == _STEPS
   number = 0
+  end = time.monotonic() + options.minutes * 60
   while time.monotonic() < end:
     for name in options.trials:
       report = _TRIALS[name](expected, random.Random(number))

@@ -16,7 +16,8 @@ _v1 = tf.compat.v1.distribute
 
 
 def _mirrored(*devices):
-  # Tests that ran before may have left it so that devices have to exist.
+  # An earlier test in this process may have disabled soft placement, and then
+  # all devices of a strategy must exist.
   tf.config.set_soft_device_placement(True)
   return tf.distribute.MirroredStrategy(devices)
 
@@ -32,7 +33,7 @@ class CheckTest(parameterized.TestCase):
       tf.distribute.experimental.CentralStorageStrategy,
       _v1.experimental.ParameterServerStrategy,
   )
-  def test_refuses_other_strategies(self, strategy_class):
+  def test_refuses_unsupported_strategies(self, strategy_class):
     strategy = mock.create_autospec(strategy_class, instance=True)
     for name in ('train_distribute', 'eval_distribute'):
       config = estimator.RunConfig(**{name: strategy})
@@ -48,7 +49,7 @@ class CheckTest(parameterized.TestCase):
     with self.assertRaisesRegex(ValueError, 'parameter server strategy'):
       estimator.RunConfig(train_distribute=strategy)
 
-  def test_takes_synchronous_strategies(self):
+  def test_accepts_synchronous_strategies(self):
     for strategy in (
         None,
         _mirrored('CPU:0'),
@@ -60,7 +61,7 @@ class CheckTest(parameterized.TestCase):
     ):
       strategies.check_supported(estimator.RunConfig(train_distribute=strategy))
 
-  def test_cpus_that_a_session_does_not_have(self):
+  def test_refuses_cpus_that_a_session_does_not_have(self):
     strategy = _mirrored('CPU:0', 'CPU:1', 'CPU:2')
     for session_config in (None, _session_config(2)):
       config = estimator.RunConfig(
@@ -76,7 +77,7 @@ class CheckTest(parameterized.TestCase):
         )
     )
 
-  def test_gpus_are_left_to_tensorflow(self):
+  def test_accepts_gpus_without_a_check(self):
     strategies.check_supported(
         estimator.RunConfig(train_distribute=_mirrored('GPU:0', 'GPU:1'))
     )

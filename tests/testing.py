@@ -1,6 +1,6 @@
 # Copyright 2026 The kmeans_estimator Authors.
 # SPDX-License-Identifier: Apache-2.0
-"""What several tests need: the reference, graphs to step through, inputs."""
+"""Helpers of several tests: the reference, training graphs, inputs, points."""
 
 import importlib
 import os
@@ -14,9 +14,10 @@ import tensorflow as tf
 from kmeans_estimator import estimator as estimator_lib
 from tests import numpy_model
 
-# The implementation that the documents describe, which serves as the oracle.
+# The reference: KMeans of TensorFlow and tensorflow-estimator, the oracle of
+# the tests.
 reference_ops = importlib.import_module('tensorflow.python.ops.clustering_ops')
-# TensorFlow's kernels for CPUs, also where tf.raw_ops does not have them.
+# TensorFlow's CPU kernels, including those that are not in tf.raw_ops.
 kernels = importlib.import_module('tensorflow.python.ops.gen_clustering_ops')
 ReferenceKMeans = importlib.import_module(
     'tensorflow_estimator.python.estimator.canned.kmeans'
@@ -24,7 +25,7 @@ ReferenceKMeans = importlib.import_module(
 
 TESTDATA = os.path.join(os.path.dirname(os.path.abspath(__file__)), 'testdata')
 
-# Variables of a checkpoint by the names of the state that they hold.
+# Maps the attributes of `numpy_model.State` to the variables of a checkpoint.
 VARIABLES = {
     'clusters': 'clusters',
     'counts': 'Variable',
@@ -34,7 +35,7 @@ VARIABLES = {
 
 
 class Inference(NamedTuple):
-  """What a graph says of a batch; one array for all shards of it."""
+  """A graph's results for a batch; those of shards are concatenated."""
 
   all_distances: np.ndarray
   index: np.ndarray
@@ -42,9 +43,9 @@ class Inference(NamedTuple):
 
 
 class TrainingGraph:
-  """A graph by `training_graph()` of either implementation, and its session.
+  """A graph built by either implementation's `training_graph`, with a session.
 
-  With a list as `example`, the graph takes its input in as many shards.
+  If `example` is a list, the graph takes its input in as many shards.
   """
 
   def __init__(
@@ -90,7 +91,7 @@ class TrainingGraph:
     return self.session.run(fetches, dict(zip(self._inputs, shards)))
 
   def initialize(self, batch) -> bool:
-    """Runs the init op once; returns whether all centers are chosen."""
+    """Runs the init op once; returns whether all centers have been chosen."""
     self._run(self._init_op, batch)
     return bool(self.session.run(self._initialized))
 
@@ -101,15 +102,18 @@ class TrainingGraph:
     self._run(self._training_op, batch)
 
   def infer_and_step(self, batch) -> Inference:
-    """Steps, and says what the step itself saw. The reference would race."""
+    """Runs a step and the inference of its batch in a single session run.
+
+    Not for the reference, where the two would race.
+    """
     return self._run([self._inference, self._training_op], batch)[0]
 
   def values(self) -> Dict[str, np.ndarray]:
-    """All variables by name."""
+    """Returns the values of all variables by name."""
     return self.session.run(self._variables)
 
   def assign(self, name: str, value: Any) -> None:
-    """Sets a variable."""
+    """Assigns a value to a variable."""
     with self.session.graph.as_default():
       self._variables[name].load(value, self.session)
 
@@ -130,7 +134,7 @@ class TrainingGraph:
 def state_of(
     values: Dict[str, np.ndarray], metric: str, steps_per_iteration
 ) -> numpy_model.State:
-  """The model that a checkpoint's variables describe."""
+  """Returns the NumPy model that the variables of a checkpoint describe."""
   fields = {
       field: values[name] for field, name in VARIABLES.items() if name in values
   }
@@ -141,12 +145,30 @@ def state_of(
 
 
 def checkpoint_values(path: str) -> Dict[str, np.ndarray]:
-  """All variables of a checkpoint, or of a directory's latest one."""
+  """Returns all variables of a checkpoint, or of a folder's latest one."""
   reader = tf.train.load_checkpoint(path)
   return {
       name: reader.get_tensor(name)
       for name in reader.get_variable_to_shape_map()
   }
+
+
+def cluster_summaries(folder: str) -> Dict[int, Dict[str, Any]]:
+  """What a `ClusterSummaryHook` wrote: values by step and tag."""
+  found: Dict[int, Dict[str, Any]] = {}
+  for name in sorted(os.listdir(folder)):
+    if 'tfevents' not in name:
+      continue
+    path = os.path.join(folder, name)
+    for event in tf.compat.v1.train.summary_iterator(path):
+      for value in event.summary.value:
+        if value.tag.startswith('clusters/'):
+          of_step = found.setdefault(event.step, {})
+          assert value.tag not in of_step, f'{value.tag} twice at {event.step}'
+          of_step[value.tag] = (
+              value.histo if value.HasField('histo') else value.simple_value
+          )
+  return found
 
 
 def assert_state(
@@ -155,7 +177,7 @@ def assert_state(
     rtol: float = 1e-4,
     atol: float = 1e-5,
 ) -> None:
-  """Checks variables against the model: all of its own, and no others."""
+  """Checks that variables are exactly those of the model, with its values."""
   expected = {
       name: getattr(state, field)
       for field, name in VARIABLES.items()
@@ -172,12 +194,12 @@ def assert_state(
 
 
 def temporary_folder(test: absltest.TestCase) -> str:
-  """A folder that goes when the test ends."""
+  """Returns a folder that is deleted when the test ends."""
   return test.enter_context(tempfile.TemporaryDirectory())
 
 
 def input_fn(*batches: np.ndarray) -> Callable[[], tf.data.Dataset]:
-  """An `input_fn` that gives each batch once; they may differ in length."""
+  """Returns an `input_fn` that yields each batch once; sizes may differ."""
 
   def dataset():
     return tf.data.Dataset.from_generator(
@@ -191,7 +213,7 @@ def input_fn(*batches: np.ndarray) -> Callable[[], tf.data.Dataset]:
 
 
 def run_config(**kwargs) -> Any:
-  """A quiet `RunConfig`."""
+  """Returns a `RunConfig` that logs little."""
   return estimator_lib.RunConfig(
       log_step_count_steps=None, save_summary_steps=None, **kwargs
   )
@@ -200,7 +222,7 @@ def run_config(**kwargs) -> Any:
 def blobs(
     n: int, d: int, k: int, seed: int, dtype=np.float32
 ) -> List[np.ndarray]:
-  """Points in k groups around distinct places, and k of the points."""
+  """Returns points in k separate groups, and k of the points."""
   random = np.random.RandomState(seed)
   middle = random.uniform(-4, 4, [k, d])
   points = (middle[np.arange(n) % k] + random.normal(0, 0.6, [n, d])).astype(
@@ -218,7 +240,7 @@ def around_centers(
     seed: int = 0,
     offset: float = 0.0,
 ) -> Tuple[np.ndarray, np.ndarray]:
-  """Points close to centers, and the centers; for cosine of unit length."""
+  """Returns points close to centers, and the centers; cosine: of length 1."""
   random = np.random.RandomState(seed)
   centers = offset + random.normal(0, 4, [k, d])
   points = centers[random.randint(k, size=n)] + random.normal(0, 0.2, [n, d])

@@ -1,6 +1,6 @@
 # Copyright 2026 The kmeans_estimator Authors.
 # SPDX-License-Identifier: Apache-2.0
-"""Exports in TensorFlow Lite."""
+"""Tests exports in TensorFlow Lite."""
 
 from absl.testing import absltest
 from absl.testing import parameterized
@@ -14,12 +14,12 @@ from tests import testing
 
 pytestmark = pytest.mark.slow
 
-# Large enough that the converter quantises the centers: it leaves constants of
-# less than 1024 elements alone.
+# So large that the converter quantises the centers: it does not quantise
+# constants with less than 1024 elements.
 _K, _D = 64, 64
 
-# TensorFlow Lite computes with float64 only through TensorFlow's own kernels,
-# which the interpreter in TensorFlow's wheel has up to this release.
+# TensorFlow Lite computes in float64 only with TensorFlow's kernels. Up to this
+# release the interpreter in TensorFlow's wheel has them.
 _LAST_WITH_SELECT_OPS = (2, 19)
 _HAS_SELECT_OPS = (
     tuple(map(int, tf.__version__.split('.')[:2])) <= _LAST_WITH_SELECT_OPS
@@ -49,7 +49,7 @@ def _asker(interpreter):
 class TFLiteTest(parameterized.TestCase):
 
   @parameterized.parameters(*exports.METRICS)
-  def test_float32(self, metric):
+  def test_float32_model_gives_correct_answers(self, metric):
     path = exports.saved_model(metric)
     askers = {
         signature: _asker(_interpreter(_convert(path, signature)))
@@ -62,7 +62,7 @@ class TFLiteTest(parameterized.TestCase):
     )
 
   @parameterized.parameters(*exports.METRICS)
-  def test_float64(self, metric):
+  def test_float64_model_gives_correct_answers(self, metric):
     ops = tf.lite.OpsSet
     interpreter = _interpreter(
         _convert(
@@ -85,7 +85,7 @@ class TFLiteTest(parameterized.TestCase):
       with self.assertRaisesRegex(RuntimeError, 'Select TensorFlow op'):
         interpreter.allocate_tensors()
 
-  def test_both_signatures_in_one_file(self):
+  def test_one_file_holds_both_signatures(self):
     metric = exports.METRICS[0]
     converter = tf.lite.TFLiteConverter.from_saved_model(
         exports.saved_model(metric)
@@ -97,7 +97,7 @@ class TFLiteTest(parameterized.TestCase):
     exports.assert_answers(_asker(interpreter), metric, np.float32)
 
   @parameterized.parameters(*exports.METRICS)
-  def test_dynamic_range_quantised(self, metric):
+  def test_quantised_model_gives_close_answers(self, metric):
     path = exports.saved_model(metric, k=_K, d=_D)
     full = _convert(path, 'all_distances')
     small = _convert(

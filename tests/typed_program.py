@@ -1,10 +1,10 @@
 # Copyright 2026 The kmeans_estimator Authors.
 # SPDX-License-Identifier: Apache-2.0
-"""A program for mypy, which fails where a public name has no type.
+"""A program for mypy, which reports an error if a public name has no type.
 
-Nothing runs it. `assert_type` fails on a name that does not resolve. A name of
-type Any accepts every call, so the calls below with `type: ignore` are wrong on
-purpose, and mypy reports an `ignore` that it does not need.
+No test runs it. `assert_type` fails if a name does not resolve. The calls with
+`type: ignore` are wrong on purpose: a name of type Any would accept them, and
+then mypy reports that the `ignore` is unused.
 """
 
 from typing import Any, Callable, Iterator
@@ -44,6 +44,7 @@ def weighted_kmeans_is_a_kmeans(input_fn: Callable[..., Any]) -> None:
 def modules_resolve_from_the_package() -> None:
   kmeans_estimator.inputs.array_input_fn()  # type: ignore[call-arg]
   kmeans_estimator.features.parse_features()  # type: ignore[call-arg]
+  kmeans_estimator.hooks.ProgressHook('bar')  # type: ignore[arg-type]
   kmeans_estimator.ops.clustering_ops.KMeans()  # type: ignore[call-arg]
   kmeans_estimator.restore_tf_estimator(1)  # type: ignore[call-arg]
   factorization.KMeansClustering(2, seed=1)  # type: ignore[call-arg]

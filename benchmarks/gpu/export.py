@@ -1,13 +1,13 @@
 # Copyright 2026 The kmeans_estimator Authors.
 # SPDX-License-Identifier: Apache-2.0
-"""Writes the compiled program of a Lloyd step, and what it has to return.
+"""Writes the program of a full-batch step, and its expected results.
 
     python -m benchmarks.gpu.export FOLDER [--size NxDxK ...]
 
-Needs TensorFlow, and no GPU. The program is what XLA makes of the training op
-of a full-batch model: HLO, before anything is fitted to a device. What it has
-to return comes from TensorFlow's kernels on the CPU, without XLA.
-`benchmarks.gpu.run` takes it from there, on a machine with a GPU.
+Needs TensorFlow, but no GPU. The program is the HLO that XLA generates from the
+training op of a full-batch model, before XLA optimizes it for a device. The
+expected results come from TensorFlow's CPU kernels, without XLA.
+`benchmarks.gpu.run` runs the program on a machine with a GPU.
 """
 
 import argparse
@@ -26,20 +26,20 @@ SIZES = ('500000x100x500', '2000000x128x1024')
 
 
 def export(folder: str, size: files.Size) -> None:
-  """Writes what `files.Program` reads back.
+  """Writes the programs and the expected results of one size.
 
   Args:
-    folder: where to.
-    size: of the points and centers.
+    folder: the folder to write to.
+    size: the size of the points and centers.
   """
   points, centers = data.clusters(*size)
   os.makedirs(folder, exist_ok=True)
   for precision in files.PRECISIONS:
-    # What XLA is told of each matrix product.
+    # Sets the precision that the HLO requests for each matrix product.
     tf.config.experimental.enable_tensor_float_32_execution(
         precision == files.DEFAULT
     )
-    # As beside a GPU, where blocks are larger.
+    # With a GPU, blocks are larger; pretend that this machine has a GPU.
     with mock.patch.object(
         tf.config, 'list_physical_devices', lambda kind: [kind]
     ):
@@ -53,13 +53,13 @@ def export(folder: str, size: files.Size) -> None:
       files.expected_path(folder, size),
       losses=losses,
       clusters=clusters.numpy(),
-      # Of all points one, to see whether NumPy drew the same ones again.
+      # One of the points, to check that NumPy draws the same points in `run`.
       point=points[-1],
   )
 
 
 def _step(points, centers, compiled):
-  """A function that makes a step and returns its loss; and the centers."""
+  """Returns a function that runs a step and returns its loss; and centers."""
   built = []
 
   def build(batch):
@@ -89,7 +89,7 @@ def main(arguments: Optional[Sequence[str]] = None) -> None:
       '--size',
       action='append',
       type=files.Size.parse,
-      help='rows x columns x centers; again for more. By default: '
+      help='rows x columns x centers; may be repeated. By default: '
       + ', '.join(SIZES),
   )
   options = parser.parse_args(arguments)

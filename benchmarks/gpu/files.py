@@ -1,21 +1,22 @@
 # Copyright 2026 The kmeans_estimator Authors.
 # SPDX-License-Identifier: Apache-2.0
-"""What `export` leaves for `run`."""
+"""The files that `export` writes and `run` reads."""
 
 import os
 from typing import NamedTuple
 
-# How XLA takes the products of float32 matrices: as the device likes best
-# (TF32 on Ampere and later, which rounds factors to 11 bits), or in float32.
+# The precision in which XLA multiplies float32 matrices: the default of the
+# device (TF32 on Ampere and later, which rounds factors to 11 bits), or
+# float32.
 DEFAULT = 'default'
 HIGHEST = 'float32'
 PRECISIONS = (DEFAULT, HIGHEST)
-# Steps after which results are compared.
+# Results are compared after this number of steps.
 STEPS = 3
 
 
 class Size(NamedTuple):
-  """Of a problem: rows, columns, centers."""
+  """The size of a problem: rows, columns, centers."""
 
   n: int
   d: int
@@ -31,10 +32,14 @@ class Size(NamedTuple):
 
 
 def hlo_path(folder: str, size: Size, precision: str) -> str:
-  """The program: a serialized HloModuleProto."""
+  """Returns the path of the program, a serialized HloModuleProto."""
   return os.path.join(folder, f'lloyd_{size}_{precision}.hlo')
 
 
 def expected_path(folder: str, size: Size) -> str:
-  """`losses` of `STEPS` steps, `clusters` after them, and one `point`."""
+  """Returns the path of an NPZ file with the expected results.
+
+  It holds the `losses` of `STEPS` steps, the `clusters` after these steps, and
+  one `point`.
+  """
   return os.path.join(folder, f'lloyd_{size}.npz')

@@ -1,13 +1,13 @@
 # Copyright 2026 The kmeans_estimator Authors.
 # SPDX-License-Identifier: Apache-2.0
-"""Runs and times an exported Lloyd step on whatever device JAX has.
+"""Runs and times an exported full-batch step on the device of JAX.
 
     python -m benchmarks.gpu.run FOLDER [--table FILE]
 
-Needs NumPy and JAX, not TensorFlow. FOLDER is what `benchmarks.gpu.export`
-wrote. Each program first runs some steps, whose results are compared with those
-of TensorFlow on a CPU. Then a step is timed beside one in PyTorch and one of
-flash-kmeans, where these are installed.
+Needs NumPy and JAX, but not TensorFlow. FOLDER is the output of
+`benchmarks.gpu.export`. Each program first runs a few steps, and their results
+are compared with those of TensorFlow on a CPU. Then a step is timed, together
+with a step of PyTorch and a step of flash-kmeans, if these are installed.
 """
 
 import argparse
@@ -34,28 +34,29 @@ try:
 except ImportError:
   flash_kmeans = None
 
-# Rows that PyTorch's step takes at once.
+# Rows in a block of PyTorch's step, which limits the memory for distances.
 _BLOCK_ROWS = 2**18
 _HEAD = """\
-| points x columns x centers | what | step | its time / ours: median (min to \
-max) | loss, centers: relative difference to TensorFlow's CPU kernels |
+| points x columns x centers | contender | step | its time / ours: median (min \
+to max) | loss, centers: relative difference to TensorFlow's CPU kernels |
 | --- | --- | --- | --- | --- |
 """
 
 
 class Program:
-  """A step as XLA compiles it for the device, and the centers it moves."""
+  """A step that XLA compiles for the device, and the centers it updates."""
 
   def __init__(self, path: str, points: jax.Array, centers: np.ndarray):
-    """Compiles.
+    """Compiles a program.
 
     Args:
-      path: of a serialized HloModuleProto. It takes the points, the centers
-        and `initialized`, and returns the loss and the new centers.
+      path: the file of a serialized HloModuleProto. The program takes the
+        points, the centers and `initialized`, and returns the loss and the new
+        centers.
       points: `[n, d]`.
-      centers: `[k, d]`, where they start.
+      centers: `[k, d]`, the initial centers.
     """
-    # JAX has no public way to take a program of somebody else's.
+    # JAX has no public function that loads an HLO program.
     from jax._src.lib import _jax  # pylint: disable=g-import-not-at-top
     from jax._src.lib import xla_client  # pylint: disable=g-import-not-at-top
 
@@ -72,9 +73,9 @@ class Program:
     self._centers = jax.device_put(centers, device)
 
   def step(self) -> jax.Array:
-    """Moves the centers; returns the loss."""
+    """Runs a step, which updates the centers; returns its loss."""
     results = self._executable.execute_sharded(
-        # The program writes new centers over the old ones.
+        # The program writes the new centers into the buffer of the old centers.
         [self._points, self._centers, self._initialized]
     ).disassemble_into_single_device_arrays()
     loss, self._centers = (shards[0] for shards in results)
@@ -85,7 +86,10 @@ class Program:
 
 
 def _differences(program: Program, expected) -> Tuple[float, float]:
-  """Of the losses, and of the centers in units of their spread."""
+  """Returns the differences to the expected losses and centers.
+
+  Those of losses are relative; those of centers are in units of their spread.
+  """
   losses = np.array([float(program.step()) for _ in range(files.STEPS)])
   spread = np.std(expected['clusters'])
   return (
@@ -95,7 +99,7 @@ def _differences(program: Program, expected) -> Tuple[float, float]:
 
 
 def _torch_step(points, centers, tf32: bool) -> Callable[[], None]:
-  """Lloyd's step as one writes it in PyTorch."""
+  """Returns a full-batch step in plain PyTorch."""
   device = 'cuda' if torch.cuda.is_available() else 'cpu'
   points = torch.from_numpy(points).to(device)
   state = {'centers': torch.from_numpy(centers).to(device)}
@@ -142,7 +146,7 @@ def _wait(device):
 def _measure(
     folder: str, size: files.Size, rounds: int
 ) -> Tuple[Dict[str, List[float]], Dict[str, Tuple[float, float]]]:
-  """Seconds of each contender, round by round, and differences of ours."""
+  """Returns each contender's seconds by round, and our differences."""
   points, centers = data.clusters(*size)
   expected = np.load(files.expected_path(folder, size))
   np.testing.assert_array_equal(

@@ -1,6 +1,6 @@
 # Copyright 2026 The kmeans_estimator Authors.
 # SPDX-License-Identifier: Apache-2.0
-"""All that knows a version or a private module of TensorFlow.
+"""All code that depends on a version or a private module of TensorFlow.
 
 TensorFlow 2.16 removed Estimator. The package tensorflow-estimator 2.15 still
 installs beside later releases, but imports private names that these releases

@@ -1,6 +1,6 @@
 # Copyright 2026 The kmeans_estimator Authors.
 # SPDX-License-Identifier: Apache-2.0
-"""The two Estimator namespaces of TensorFlow 2.15, and their place in `tf`."""
+"""Restores the two Estimator namespaces of TensorFlow 2.15 in `tf`."""
 
 import re
 import sys
@@ -19,14 +19,14 @@ _MODULES_WITH_ESTIMATOR = re.compile(
 
 
 def restore() -> List[Any]:
-  """Puts `estimator` back into `tf` and its `compat` modules where it is gone.
+  """Adds `estimator` to `tf` and its `compat` modules where it is missing.
 
   Returns:
-    Every module that `tf` and import statements now find under the names that
-    the two namespaces have in TensorFlow 2.15.
+    The modules that now have the names of the two namespaces in TensorFlow
+    2.15, as attributes of `tf` or for import statements.
   """
   # Without these entries a later `import tensorflow.compat.v1` would create a
-  # second copy of the module, one without `estimator`.
+  # second copy of the module, without `estimator`.
   sys.modules.setdefault('tensorflow.compat', tf.compat)
   sys.modules.setdefault('tensorflow.compat.v1', tf.compat.v1)
   sys.modules.setdefault('tensorflow.compat.v2', tf.compat.v2)
@@ -42,7 +42,7 @@ def restore() -> List[Any]:
 
 
 def _make_importable(name, module):
-  """Lets `import name` find `module`, unless it already finds another one."""
+  """Makes `import name` find `module`, unless it already finds a module."""
   # `vars`, because an attribute of TensorFlow's module wrapper logs on access.
   for child, value in list(vars(module).items()):
     if isinstance(value, types.ModuleType) and not child.startswith('_'):

@@ -1,6 +1,6 @@
 # Copyright 2026 The kmeans_estimator Authors.
 # SPDX-License-Identifier: Apache-2.0
-"""How an Estimator with a `tf.distribute.Strategy` runs on a cluster.
+"""Runs an Estimator with a `tf.distribute.Strategy` on a cluster.
 
 RunConfig, Estimator and `train_and_evaluate` delegate this to the module
 `tensorflow.python.distribute.estimator_training`, which TensorFlow 2.16
@@ -36,7 +36,7 @@ def build(name: str) -> types.ModuleType:
 
 
 def _init_run_config(config, tf_config):
-  """Settles the cluster and the strategies of a new `RunConfig`."""
+  """Sets the cluster and the strategies of a new `RunConfig`."""
   _take_from_experimental_distribute(config, 'train_distribute')
   _take_from_experimental_distribute(config, 'eval_distribute')
   cluster = tf.train.ClusterSpec(tf_config.get('cluster', {}))
@@ -46,8 +46,8 @@ def _init_run_config(config, tf_config):
   if config.train_distribute and remote:
     if cluster:
       raise ValueError(
-          '`experimental_distribute.remote_cluster` is set and TF_CONFIG has a '
-          '"cluster" too; only one of them may describe the cluster.'
+          '`experimental_distribute.remote_cluster` is set, and TF_CONFIG has '
+          'a "cluster". Remove one of the two.'
       )
     mode, cluster = _CoordinatorMode.STANDALONE_CLIENT, remote
   elif config.train_distribute and cluster and 'master' not in cluster.jobs:
@@ -77,7 +77,7 @@ def _take_from_experimental_distribute(config, name):
 
 
 def _should_run_distribute_coordinator(config):
-  """Whether `train_and_evaluate` goes through the coordinator."""
+  """Returns whether `train_and_evaluate` uses the coordinator."""
   if not getattr(config, '_distribute_coordinator_mode', None):
     return False
   if not config.cluster_spec:
@@ -161,7 +161,8 @@ def _run_from_client(estimator, job, run, hooks):
   if 'evaluator' in cluster.jobs:
     raise ValueError(
         f'`Estimator.{method}` has no use for the "evaluator" job of the '
-        'cluster; call `train_and_evaluate`, or leave the job out.'
+        'cluster. Call `train_and_evaluate`, or remove the job from the '
+        'cluster.'
     )
 
   def run_task(task_strategy):
@@ -255,6 +256,7 @@ def _mode_of(config):
   mode = getattr(config, '_distribute_coordinator_mode', None)
   if not mode:
     raise ValueError(
-        'RunConfig describes no cluster for the distribute coordinator.'
+        'RunConfig describes no cluster for the distribute coordinator. Set '
+        '`train_distribute`, and describe the cluster in TF_CONFIG.'
     )
   return mode

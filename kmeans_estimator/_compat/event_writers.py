@@ -1,8 +1,8 @@
 # Copyright 2026 The kmeans_estimator Authors.
 # SPDX-License-Identifier: Apache-2.0
-"""The event writers that TensorFlow keeps open, one for each folder.
+"""Access to the event writers that TensorFlow keeps open, one per folder.
 
-TensorFlow has no public way to close one of them and forget it.
+TensorFlow has no public function that removes a single writer from this cache.
 """
 
 from typing import Any, Optional
@@ -10,24 +10,24 @@ from typing import Any, Optional
 import tensorflow as tf
 
 _Cache = tf.compat.v1.summary.FileWriterCache
-# What its threads are called.
+# The name that TensorFlow gives to the threads of event writers.
 THREAD_NAME = 'EventLoggerThread'
 
 
 def is_open(folder: str) -> bool:
-  """Whether TensorFlow has a writer for a folder."""
+  """Returns whether TensorFlow has an open writer for a folder."""
   return folder in _Cache._cache
 
 
 def pop(folder: str) -> Optional[Any]:
-  """Makes TensorFlow forget the writer for a folder.
+  """Removes the writer for a folder from TensorFlow's cache.
 
   Args:
-    folder: where the writer writes.
+    folder: the folder that the writer writes to.
 
   Returns:
-    The `tf.compat.v1.summary.FileWriter`, which is still open; None if there is
-    none.
+    The `tf.compat.v1.summary.FileWriter`, which is still open; None if the
+    cache has no writer for the folder.
   """
   with _Cache._lock:
     return _Cache._cache.pop(folder, None)

@@ -17,7 +17,7 @@ from kmeans_estimator._compat import cluster_training
 from kmeans_estimator._compat import tpu_stubs
 from kmeans_estimator._compat import versions
 
-# By module name, the function that builds the module.
+# Maps each missing module's name to the function that builds the module.
 MODULES = {
     'tensorflow.python.distribute.estimator_training': cluster_training.build,
     'tensorflow.python.tpu.tpu_embedding': tpu_stubs.build_embedding,
@@ -29,9 +29,9 @@ MODULES = {
 
 
 def fill() -> None:
-  """Adds each name that is missing, and leaves every existing name alone.
+  """Adds the missing names to TensorFlow, and changes no existing name.
 
-  TensorFlow 2.13 to 2.15 lack none. Calling it again changes nothing.
+  TensorFlow 2.13 to 2.15 have all names. Calling this again changes nothing.
   """
   _add_export_names()
   _repair_graph_text()
@@ -60,10 +60,11 @@ def _add_export_names():
 
 
 def _repair_graph_text():
-  """Lets TensorFlow up to 2.20 write graph.pbtxt, which each `train` does.
+  """Makes TensorFlow up to 2.20 write graph.pbtxt with protobuf 7.
 
-  TensorFlow passes the argument `float_format` to protobuf. pip may install
-  protobuf 7 beside it, which has no such argument.
+  Each `train` writes this file. TensorFlow passes the argument `float_format`
+  to protobuf, and protobuf 7, which pip may install with TensorFlow, has no
+  such argument.
   """
   parameters = inspect.signature(text_format.MessageToString).parameters
   if 'float_format' in parameters or versions.release(tf.__version__) > (2, 20):

@@ -12,7 +12,7 @@ import tensorflow as tf
 
 
 def install() -> None:
-  """Adds the filter to TensorFlow's logger, which keeps it once."""
+  """Adds the filter to TensorFlow's logger. Calling it again has no effect."""
   tf.get_logger().addFilter(_the_filter())
 
 
@@ -24,9 +24,9 @@ def _the_filter():
 class _UselessDeprecations(logging.Filter):
   """Drops three kinds of deprecation warnings.
 
-  They are: advice to use Keras, which has no k-means; advice to
-  write `tf.compat.v1.estimator`, given to programs that do; and warnings about
-  code of TensorFlow, tensorflow-estimator or this package.
+  They are: advice to use Keras, which has no k-means; advice to write
+  `tf.compat.v1.estimator`, even to programs that write it; and warnings about
+  code in TensorFlow, tensorflow-estimator or this package.
   """
 
   def __init__(self):
@@ -39,7 +39,7 @@ class _UselessDeprecations(logging.Filter):
   def filter(self, record):
     if 'is deprecated' not in str(record.msg):
       return True
-    # Any code may write to this logger, with arguments of any kind.
+    # Any code may write to this logger, with arguments of any type.
     if not isinstance(record.args, tuple) or len(record.args) < 2:
       return True
     place, name, *advice = record.args

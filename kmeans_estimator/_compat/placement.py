@@ -1,9 +1,9 @@
 # Copyright 2026 The kmeans_estimator Authors.
 # SPDX-License-Identifier: Apache-2.0
-"""Which device the ops of a graph will run on, as far as that can be known.
+"""Predicts on which kind of device the ops of a graph will run.
 
-TensorFlow decides it when a graph runs. While a graph is built, private
-attributes of its ops say whether XLA or a TPU will compile them.
+TensorFlow places ops when the graph runs. While the graph is built, private
+attributes of its ops tell whether XLA or a TPU will compile them.
 """
 
 import contextlib
@@ -15,7 +15,7 @@ import tensorflow as tf
 
 
 class _Portable:
-  """How many callers want portable ops now."""
+  """The number of `portable_ops` contexts that are open."""
 
   lock = threading.Lock()
   callers = 0
@@ -45,10 +45,11 @@ def as_outside(tensor: tf.Tensor) -> Iterator[None]:
 
 @contextlib.contextmanager
 def portable_ops() -> Iterator[None]:
-  """Keeps graphs that are built inside free of ops that only CPUs have.
+  """Makes graphs that are built inside this context use only portable ops.
 
-  Graphs that leave the process need it: another process may not know the ops.
-  It holds for all threads, as strategies build graphs in threads of their own.
+  Exported graphs need this: the process that loads them may not have the native
+  ops. The context applies to all threads, because strategies build the graph of
+  each replica in a separate thread.
   """
   with _Portable.lock:
     _Portable.callers += 1
@@ -60,10 +61,11 @@ def portable_ops() -> Iterator[None]:
 
 
 def is_for_cpu(tensor: tf.Tensor) -> bool:
-  """Whether ops created in this tensor's context are certain to run on a CPU.
+  """Returns whether ops in this tensor's context are certain to run on a CPU.
 
-  They are not in functions, which are built before anyone knows where they
-  will be called; nor where a GPU or TPU might take them, or XLA compile them.
+  Inside a function they are not: a function is built before it is known on
+  which device it will be called. Nor are they if a GPU or TPU might run them,
+  or if XLA will compile them.
 
   Args:
     tensor: a tensor that was created in the context.
@@ -81,7 +83,7 @@ def is_for_cpu(tensor: tf.Tensor) -> bool:
 
 
 def is_for_accelerator(tensor: tf.Tensor) -> bool:
-  """Whether a GPU or TPU might run ops created in this tensor's context."""
+  """Returns whether a GPU or TPU might run ops in this tensor's context."""
   if any(tf.config.list_physical_devices(kind) for kind in ('GPU', 'TPU')):
     return True
   device = tf.DeviceSpec.from_string(tensor.device).device_type
@@ -93,6 +95,6 @@ def is_for_accelerator(tensor: tf.Tensor) -> bool:
 
 
 def _attributes(tensor):
-  """Names of the attributes of the op that created a tensor."""
-  # No op created what a function under construction takes from eager code.
+  """Returns the names of the attributes of the op that created a tensor."""
+  # An eager tensor that a function under construction captures has no op.
   return () if hasattr(tensor, 'numpy') else tensor.op.node_def.attr

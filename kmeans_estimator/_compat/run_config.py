@@ -14,7 +14,7 @@ from tensorflow_estimator.python.estimator import run_config
 class _RunConfigType(type):
 
   def __instancecheck__(cls, instance):
-    # An Estimator that is given no config creates TensorFlow's RunConfig.
+    # An Estimator created without a config has TensorFlow's RunConfig.
     if cls is RunConfig:
       return isinstance(instance, run_config.RunConfig)
     return super().__instancecheck__(instance)
@@ -31,8 +31,9 @@ class RunConfig(run_config.RunConfig, metaclass=_RunConfigType):
       super().__init__(*args, **kwargs)
 
   def __deepcopy__(self, memo):
-    # An Estimator copies its config, but the MultiWorkerMirroredStrategy of an
-    # evaluator cannot be copied: the copy shares the strategies.
+    # An Estimator copies its config, but a MultiWorkerMirroredStrategy in an
+    # evaluator cannot be copied. So the copy of the config shares the
+    # strategies.
     for strategy in (self.train_distribute, self.eval_distribute):
       memo[id(strategy)] = strategy
     result = self.__class__.__new__(self.__class__)
@@ -40,14 +41,14 @@ class RunConfig(run_config.RunConfig, metaclass=_RunConfigType):
     return result
 
 
-# The public name, by which pickle finds the class.
+# Pickle finds the class by this public name.
 RunConfig.__module__ = 'kmeans_estimator.estimator'
 
 
 def _check_tf_config():
-  """Refuses a TF_CONFIG that is not of the documented form.
+  """Refuses a TF_CONFIG that does not have the documented form.
 
-  TensorFlow checks the cluster and the task in it.
+  TensorFlow checks the values of its "cluster" and "task".
 
   Raises:
     ValueError: TF_CONFIG, its "cluster" or its "task" is no JSON object.

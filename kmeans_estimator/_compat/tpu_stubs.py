@@ -38,7 +38,7 @@ def build_embedding_gradient(name: str) -> types.ModuleType:
 
 def build_session_support(name: str) -> types.ModuleType:
   """Builds a stand-in for `tensorflow.python.tpu.session_support`."""
-  module = types.ModuleType(name, 'What TPUEstimator does at shutdown.')
+  module = types.ModuleType(name, 'Shutdown hooks of TPUEstimator.')
   finalizers = {
       finalizer: type(finalizer, (), {})
       for finalizer in (

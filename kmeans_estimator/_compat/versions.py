@@ -1,6 +1,6 @@
 # Copyright 2026 The kmeans_estimator Authors.
 # SPDX-License-Identifier: Apache-2.0
-"""Which TensorFlow this package runs on, and what that TensorFlow contains."""
+"""Checks the versions of TensorFlow and tensorflow-estimator."""
 
 import importlib.util
 from typing import Tuple
@@ -13,7 +13,7 @@ _LAST_WITH_ESTIMATOR = (2, 15)
 
 
 def check_tensorflow(version: str) -> None:
-  """Refuses a TensorFlow that this package was not written for.
+  """Refuses a TensorFlow that this package does not support.
 
   Args:
     version: `tf.__version__`.
@@ -24,7 +24,8 @@ def check_tensorflow(version: str) -> None:
   if not _OLDEST <= release(version) <= _NEWEST:
     raise ImportError(
         'kmeans_estimator works with TensorFlow '
-        f'{_dotted(_OLDEST)} to {_dotted(_NEWEST)}; found TensorFlow {version}.'
+        f'{_dotted(_OLDEST)} to {_dotted(_NEWEST)}; found TensorFlow '
+        f'{version}. Install a supported version.'
     )
 
 
@@ -32,7 +33,7 @@ def check_tensorflow_estimator(version: str) -> None:
   """Requires the package tensorflow-estimator.
 
   Args:
-    version: `tf.__version__`, which decides the release to install.
+    version: `tf.__version__`, on which the release in the message depends.
 
   Raises:
     ImportError: tensorflow-estimator is not installed.
@@ -47,12 +48,12 @@ def check_tensorflow_estimator(version: str) -> None:
 
 
 def tensorflow_has_estimator() -> bool:
-  """Whether the installed TensorFlow has `tf.estimator` by itself."""
+  """Returns whether the installed TensorFlow contains `tf.estimator`."""
   return release(tf.__version__) <= _LAST_WITH_ESTIMATOR
 
 
 def release(version: str) -> Tuple[int, ...]:
-  """Returns major and minor number: (2, 21) for '2.21.0-rc1'."""
+  """Returns the major and minor version: (2, 21) for '2.21.0-rc1'."""
   return tuple(int(part) for part in version.split('.')[:2])
 
 

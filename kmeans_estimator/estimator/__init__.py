@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """The Estimator namespace, on any TensorFlow from 2.13 to 2.21.
 
-Holds every name that `tf.compat.v1.estimator` has in TensorFlow 2.15, with
-`experimental.KMeans` being `kmeans_estimator.KMeansClustering`:
+It has every name of `tf.compat.v1.estimator` in TensorFlow 2.15, but
+`experimental.KMeans` is `kmeans_estimator.KMeansClustering`:
 
 ```python
 from kmeans_estimator import estimator

@@ -1,6 +1,6 @@
 # Copyright 2026 The kmeans_estimator Authors.
 # SPDX-License-Identifier: Apache-2.0
-"""Puts the Estimator namespace back into TensorFlow."""
+"""Restores the Estimator namespaces in TensorFlow."""
 
 from kmeans_estimator import kmeans
 from kmeans_estimator._compat import api
@@ -9,10 +9,10 @@ from kmeans_estimator._compat import versions
 
 
 def restore_tf_estimator() -> None:
-  """Puts `tf.estimator` and `tf.compat.v1.estimator` back into TensorFlow.
+  """Restores `tf.estimator` and `tf.compat.v1.estimator` in TensorFlow.
 
-  Afterwards `import tensorflow.compat.v1.estimator`, `from tensorflow import
-  estimator` and the like work as in TensorFlow 2.15. In both namespaces
+  Afterwards imports such as `import tensorflow.compat.v1.estimator` and `from
+  tensorflow import estimator` work as in TensorFlow 2.15. In both namespaces
   `experimental.KMeans` is `kmeans_estimator.KMeansClustering` (the TensorFlow 2
   namespace had no KMeans) and `RunConfig` is
   `kmeans_estimator.estimator.RunConfig`. On TensorFlow 2.13 to 2.15 only

@@ -1,6 +1,6 @@
 # Copyright 2026 The kmeans_estimator Authors.
 # SPDX-License-Identifier: Apache-2.0
-"""Ops that fail with a message, wherever the graph around them runs."""
+"""Assertions for graphs that run on any device."""
 
 from typing import Any
 
@@ -14,13 +14,14 @@ def assert_that(
 
   Args:
     condition: bool scalar.
-    *message: strings, numbers and tensors, which are joined by spaces.
-    max_named: how many elements of a tensor the message gives.
+    *message: strings, numbers and tensors, which TensorFlow joins by spaces.
+    max_named: the largest number of elements of a tensor in the message.
 
   Returns:
-    An op that raises `InvalidArgumentError`; None where ops run eagerly.
+    An op that raises `InvalidArgumentError`; None in eager execution.
   """
-  # Only a host takes text, also where all else is told to be elsewhere.
+  # String tensors live on the host, so pin this assert to the CPU, even inside
+  # a `tf.device` scope of another device.
   with tf.device('/CPU:0'):
     return tf.raw_ops.Assert(
         condition=condition, data=message, summarize=max_named

@@ -42,9 +42,10 @@ def nearest_neighbors(
     k: integer scalar; no more than `m` are returned.
 
   Returns:
-    nearest_center_indices: int64 `[n, min(k, m)]`; the earlier center first
-      where two are equally far.
-    nearest_center_distances: `[n, min(k, m)]`, the squared Euclidean distances.
+    Two tensors:
+    * int64 `[n, min(k, m)]`, the indices of the nearest centers; the earlier
+      center first where two are equally far.
+    * `[n, min(k, m)]`, the squared Euclidean distances.
   """
   points = points_lib.as_points(points, 'points')
   centers = points_lib.as_points(centers, 'centers')
@@ -114,7 +115,7 @@ class KMeans(graph.KMeansGraph):
         batches.
       distance_metric: `SQUARED_EUCLIDEAN_DISTANCE` or `COSINE_DISTANCE`.
       use_mini_batch: whether to use the mini-batch rule.
-      mini_batch_steps_per_iteration: M.
+      mini_batch_steps_per_iteration: M, see above.
       random_seed: seed of the draws; different seeds draw differently. None:
         the graph's seed, or without one fresh draws for every graph.
       kmeans_plus_plus_num_retries: additional candidates for each center, of
@@ -157,17 +158,17 @@ class KMeans(graph.KMeansGraph):
 
     Returns:
       A tuple of
-        all_scores: a list with a matrix `[n, k]` for each shard of the input,
-          the distance of each point to each center.
-        cluster_idx: likewise int64 `[n]`, the center of each point.
-        scores: likewise `[n]`, the distance of each point to its center.
-        cluster_centers_initialized: bool variable, whether all centers have
-          been chosen.
-        init_op: chooses centers, as many as the batch gives. Raises
-          `InvalidArgumentError` on NaN or Inf, or too few rows for k-means++.
-        training_op: makes one step. Raises `InvalidArgumentError` on NaN or Inf
-          in the batch, or while centers are missing, before any variable
-          changes.
+      * `all_scores`: a list with a matrix `[n, k]` for each shard of the input,
+        the distance of each point to each center.
+      * `cluster_idx`: likewise int64 `[n]`, the center of each point.
+      * `scores`: likewise `[n]`, the distance of each point to its center.
+      * `cluster_centers_initialized`: bool variable, whether all centers have
+        been chosen.
+      * `init_op`: chooses centers, as many as the batch gives. Raises
+        `InvalidArgumentError` on NaN or Inf, or too few rows for k-means++.
+      * `training_op`: makes one step. Raises `InvalidArgumentError` on NaN or
+        Inf in the batch, or while centers are missing, before any variable
+        changes.
     """
     # An Estimator runs no step before all centers are chosen. Here the caller
     # may, and is to be told.

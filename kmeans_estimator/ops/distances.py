@@ -7,13 +7,13 @@ matrix product:
 
     |x - c|^2 = |x|^2 - 2 x.c + |c|^2
 
-These terms cancel for data far from 0. Points and centers are therefore shifted
-to a common origin first; what remains to cancel is the extent of the data, not
-its place.
+For data far from 0 these terms are large and cancel. Points and centers are
+therefore first shifted to a common origin near the data: rounding errors then
+grow with the extent of the data, not with its distance from 0.
 
 The cosine distance 1 - u.v of unit vectors is half their squared Euclidean
-distance. That form is exact for vectors that are nearly alike, where `1 - u.v`
-rounds to 0.
+distance. That form is accurate for nearly equal vectors, where `1 - u.v` rounds
+to 0.
 """
 
 from typing import NamedTuple
@@ -23,21 +23,22 @@ import tensorflow as tf
 SQUARED_EUCLIDEAN_DISTANCE = 'squared_euclidean'
 COSINE_DISTANCE = 'cosine'
 
-# A batch's origin is found from 16 to 31 of its rows.
+# The origin of a batch is computed from 16 to 31 of its rows, or from all rows
+# if it has fewer.
 _ORIGIN_ROWS = 16
 
 
 def l2_normalize(x: tf.Tensor) -> tf.Tensor:
   """Scales each row to unit length.
 
-  The row is first divided by its largest magnitude, so that neither tiny nor
-  huge rows lose their squares to underflow or overflow.
+  Each row is first divided by its largest magnitude, so that the squares of
+  tiny rows do not underflow and the squares of huge rows do not overflow.
 
   Args:
     x: Float `[n, d]`.
 
   Returns:
-    As `x`. Zero rows stay zero; rows with NaN or Inf hold NaN.
+    Shape and dtype of `x`. Zero rows stay zero; rows with NaN or Inf hold NaN.
   """
   largest = tf.reduce_max(tf.abs(x), axis=1, keepdims=True)
   scaled = tf.math.divide_no_nan(x, largest)
@@ -48,29 +49,31 @@ def l2_normalize(x: tf.Tensor) -> tf.Tensor:
 def pairwise(
     points: tf.Tensor, centers: tf.Tensor, metric: str
 ) -> tf.Tensor:
-  """Distance from every point to every center.
+  """Computes the distance from every point to every center.
 
   Args:
     points: Float `[n, d]`; for the cosine metric with rows of unit length or 0.
-    centers: As points, `[k, d]`; likewise.
+    centers: `[k, d]` of the points' dtype; for the cosine metric with rows of
+      unit length or 0.
     metric: `SQUARED_EUCLIDEAN_DISTANCE` or `COSINE_DISTANCE`.
 
   Returns:
-    `[n, k]` of the points' dtype; not negative. Rows that hold NaN or Inf are
-    not finite, and no other row is touched by them.
+    `[n, k]` of the points' dtype; not negative. A point with NaN or Inf makes
+    only its row of distances non-finite.
   """
   return scores(points, centers, metric).distances()
 
 
 class Scores(NamedTuple):
-  """Distances before the term that is the same for a whole row.
+  """Distances without the term that is constant within a row.
 
   Attributes:
     metric: the metric.
-    points: `[n, d]`, as given.
+    points: `[n, d]`, before the shift.
     shifted: `[n, d]`, the points shifted to the origin.
-    values: `[n, k]`, the distances less the square (for the cosine metric: half
-      the square) of the shifted point. The order within a row is theirs.
+    values: `[n, k]`, the distances minus the square (for the cosine metric:
+      half the square) of the shifted point. Within a row, scores and distances
+      have the same order.
   """
 
   metric: str
@@ -79,12 +82,13 @@ class Scores(NamedTuple):
   values: tf.Tensor
 
   def distances(self) -> tf.Tensor:
-    """The distances, `[n, k]`."""
+    """Returns the distances, `[n, k]`."""
     squares = tf.expand_dims(half_or_whole_square(self.shifted, self.metric), 1)
     result = tf.maximum(self.values + squares, 0)
     if self.metric != COSINE_DISTANCE:
       return result
-    # A scalar: TensorFlow Lite crashes on filling a matrix without rows.
+    # Broadcast a scalar: TensorFlow Lite crashes when it fills a matrix that
+    # has no rows.
     return tf.where(
         tf.expand_dims(is_zero(self.points), 1),
         tf.constant(1, result.dtype),
@@ -92,7 +96,7 @@ class Scores(NamedTuple):
     )
 
   def nearest(self) -> tf.Tensor:
-    """int64 `[n]`: the nearest center; the earliest one on a tie."""
+    """Returns int64 `[n]`: the nearest center; on a tie, the lowest index."""
     index = tf.argmin(self.values, axis=1)
     if self.metric != COSINE_DISTANCE:
       return index
@@ -100,13 +104,13 @@ class Scores(NamedTuple):
 
 
 class Centers(NamedTuple):
-  """What scores with some centers are computed from.
+  """Centers, prepared for computing scores: shifted @ factors^T + offsets.
 
   Attributes:
     metric: the metric.
-    origin: `[d]`, what points are shifted by.
-    factors: `[k, d]`, what the shifted points are multiplied with.
-    offsets: `[k]`, what is added to the products.
+    origin: `[d]`, subtracted from the points.
+    factors: `[k, d]`, multiplied with the shifted points.
+    offsets: `[k]`, added to the products.
   """
 
   metric: str
@@ -115,10 +119,11 @@ class Centers(NamedTuple):
   offsets: tf.Tensor
 
   def scores(self, points: tf.Tensor) -> Scores:
-    """Scores of points, `[n, d]`."""
-    # A subtraction would broadcast a single column, which may come when the
-    # graph runs: nobody checks what a loaded SavedModel is fed, whatever its
-    # signature says. This refuses it, with both numbers, and is as fast.
+    """Computes the scores of points `[n, d]`."""
+    # bias_add instead of a subtraction: a loaded SavedModel does not check its
+    # input against its signature, and a subtraction would broadcast points that
+    # have a single column. bias_add rejects them with an error that names both
+    # numbers of columns, and is as fast.
     shifted = tf.nn.bias_add(points, -self.origin)
     products = tf.matmul(shifted, self.factors, transpose_b=True)
     return Scores(
@@ -129,19 +134,19 @@ class Centers(NamedTuple):
 def prepare(
     centers: tf.Tensor, metric: str, origin: tf.Tensor
 ) -> Centers:
-  """Computes what depends on no point.
+  """Computes the part of the scores that depends only on the centers.
 
   Args:
     centers: Float `[k, d]`; for the cosine metric with rows of unit length or
       0.
     metric: `SQUARED_EUCLIDEAN_DISTANCE` or `COSINE_DISTANCE`.
-    origin: `[d]`, a place near the data.
+    origin: `[d]`, a location near the data.
   """
   shifted = centers - origin
   offsets = half_or_whole_square(shifted, metric)
   if metric != COSINE_DISTANCE:
     return Centers(metric, origin, shifted * -2, offsets)
-  # Zero centers are at distance 1 from everything, as 1 - u.v says.
+  # By 1 - u.v, a zero center is at distance 1 from every point.
   offsets += tf.where(
       is_zero(centers),
       tf.constant(0.5, centers.dtype),
@@ -151,7 +156,7 @@ def prepare(
 
 
 def scores(points: tf.Tensor, centers: tf.Tensor, metric: str) -> Scores:
-  """The scores that both distances and nearest centers follow from.
+  """Computes scores, from which distances and nearest centers follow.
 
   Args:
     points: as in `pairwise`.
@@ -159,17 +164,17 @@ def scores(points: tf.Tensor, centers: tf.Tensor, metric: str) -> Scores:
     metric: as in `pairwise`.
 
   Returns:
-    `Scores`, whose origin depends on the centers alone: no row changes what is
-    said of another.
+    `Scores` shifted to an origin that depends only on the centers. So no point
+    affects the scores of another point.
   """
   return prepare(centers, metric, center_origin(centers)).scores(points)
 
 
 def center_origin(centers: tf.Tensor) -> tf.Tensor:
-  """`[d]`: the center nearest to the mean of the centers that are not 0.
+  """Returns the center nearest to the mean of the nonzero centers, `[d]`.
 
-  TensorFlow's own KMeans leaves empty clusters at 0, which is not to draw the
-  origin away from the data.
+  Centers at 0 do not count: checkpoints of TensorFlow's KMeans hold empty
+  clusters at 0, which would draw the origin away from the data.
 
   Args:
     centers: Float `[k, d]`.
@@ -182,7 +187,7 @@ def center_origin(centers: tf.Tensor) -> tf.Tensor:
 
 
 def sample(points: tf.Tensor) -> tf.Tensor:
-  """Some rows, spread over the batch; a row of zeros if it has none.
+  """Takes evenly spaced rows of a batch; a zero row if the batch is empty.
 
   Args:
     points: Float `[n, d]`.
@@ -201,7 +206,7 @@ def sample(points: tf.Tensor) -> tf.Tensor:
 
 
 def median(rows: tf.Tensor) -> tf.Tensor:
-  """The median of each row, `[m]`; of two the lower one.
+  """Computes the median of each row, `[m]`; for even n the lower of two.
 
   Args:
     rows: Float `[m, n]`, n at least 1.
@@ -212,26 +217,27 @@ def median(rows: tf.Tensor) -> tf.Tensor:
 
 
 def batch_origin(points: tf.Tensor) -> tf.Tensor:
-  """`[d]`: the median of some rows in each column.
+  """Computes an origin from a batch alone: the median of each column.
 
-  It depends on the batch alone, and a few outliers do not move it.
+  The median of a `sample` of the rows suffices, and a few outliers do not move
+  it.
 
   Args:
     points: Float `[n, d]`.
 
   Returns:
-    A finite place near most points; 0 for a batch without rows.
+    `[d]`, finite, near most points; 0 for a batch without rows.
   """
   origin = median(tf.transpose(sample(points)))
   return tf.where(tf.math.is_finite(origin), origin, tf.zeros_like(origin))
 
 
 def half_or_whole_square(shifted: tf.Tensor, metric: str) -> tf.Tensor:
-  """`[n]`: the square of each row, for the cosine metric half of it."""
+  """Returns `[n]`: each row's squared norm, half of it for cosine."""
   squares = tf.reduce_sum(tf.square(shifted), axis=1)
   return squares * 0.5 if metric == COSINE_DISTANCE else squares
 
 
 def is_zero(x: tf.Tensor) -> tf.Tensor:
-  """bool `[n]`: which rows are 0."""
+  """Returns bool `[n]`: which rows are 0."""
   return tf.equal(tf.reduce_max(tf.abs(x), axis=1), 0)

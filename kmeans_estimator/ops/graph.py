@@ -27,12 +27,16 @@ class Inference(NamedTuple):
     distance: `[n]`, the distance to it.
     loss: scalar, the sum of all `distance`, over all replicas if there are
       several. Evaluating it fails on NaN or Inf.
+    totals: `[k]`, how many points each center is the nearest of, or the sum of
+      their weights, over all replicas and shards; None where the graph does not
+      train.
   """
 
   all_distances: List[tf.Tensor]
   cluster_index: List[tf.Tensor]
   distance: List[tf.Tensor]
   loss: tf.Tensor
+  totals: Optional[tf.Tensor] = None
 
 
 class _Loss(NamedTuple):
@@ -282,6 +286,7 @@ class KMeansGraph:
     )
     sums = sums._replace(values=values, totals=totals)
     inference = self._inference(centers, allocations, own_loss, loss, *weight)
+    inference = inference._replace(totals=totals)
     lightest = self._lightest_weight(weights)
 
     def move():

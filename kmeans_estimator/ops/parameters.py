@@ -1,6 +1,6 @@
 # Copyright 2026 The kmeans_estimator Authors.
 # SPDX-License-Identifier: Apache-2.0
-"""The parameters of k-means and the one place where they are validated."""
+"""The parameters of k-means and their validation."""
 
 import dataclasses
 import math
@@ -29,7 +29,7 @@ def _is_symbolic(value: Any) -> bool:
 
 
 def _integer(name: str, value: Any, minimum: Optional[int] = None) -> int:
-  """Returns `value` as an int, or says what is wrong with it."""
+  """Returns `value` as an int; raises an error that names the parameter."""
   allowed = 'an integer' if minimum is None else f'an integer >= {minimum}'
   if hasattr(value, 'numpy') and tf.is_tensor(value):
     value = value.numpy()
@@ -54,7 +54,7 @@ def _one_of(name: str, value: Any, allowed: tuple) -> Any:
 
 
 def _bool(name: str, value: Any) -> bool:
-  # 0 and 1 are False and True to Python, too.
+  # Accept 0 and 1: in Python they equal False and True.
   if isinstance(value, (bool, np.bool_)) or (
       isinstance(value, numbers.Integral) and value in (0, 1)
   ):
@@ -66,18 +66,18 @@ def _bool(name: str, value: Any) -> bool:
 
 
 def _matrix_of_centers(value: Any) -> Union[np.ndarray, tf.Tensor]:
-  """Returns given initial centers as a finite NumPy matrix, if they are known.
+  """Returns initial centers as a finite NumPy matrix if their values are known.
 
   Args:
     value: array, eager tensor, variable, nested list or graph tensor.
 
   Returns:
-    A float or integer array `[k, d]`, or the graph tensor itself where its
-    value is not known yet.
+    A float, integer or bool array `[k, d]`; for a graph tensor whose value is
+    unknown when the graph is built, the tensor.
 
   Raises:
     TypeError: the centers are not numbers.
-    ValueError: the centers are no matrix, empty, or not finite.
+    ValueError: the centers are not a matrix, are empty, or are not finite.
   """
   if _is_symbolic(value) or isinstance(value, tf.Variable):
     constant = (
@@ -96,7 +96,7 @@ def _matrix_of_centers(value: Any) -> Union[np.ndarray, tf.Tensor]:
   elif hasattr(value, 'numpy'):
     value = value.numpy()
   try:
-    # A copy: what becomes of the user's array is not to matter.
+    # Copy: the caller may change the array later.
     centers = np.array(value)
   except ValueError as error:
     raise ValueError(
@@ -105,7 +105,7 @@ def _matrix_of_centers(value: Any) -> Union[np.ndarray, tf.Tensor]:
     ) from error
   if centers.dtype.kind not in 'fiub' and centers.dtype.name != 'bfloat16':
     raise TypeError(
-        'initial_clusters must be numbers, one of '
+        'initial_clusters must be a matrix of numbers, one of '
         f'{list(INITIALIZATIONS)}, or a function f(inputs, k); got '
         f'{type(value).__name__} of dtype {centers.dtype}.'
     )
@@ -126,28 +126,30 @@ def _matrix_of_centers(value: Any) -> Union[np.ndarray, tf.Tensor]:
 
 @dataclasses.dataclass(frozen=True)
 class Parameters:
-  """Everything that says how to cluster; validated on construction.
+  """The parameters of k-means; validated on construction.
 
   Attributes:
     num_clusters: k, a positive integer (or, in a graph, an integer scalar
-      tensor). Where `initial_clusters` is a matrix, its number of rows.
+      tensor). If `initial_clusters` is a matrix, its number of rows replaces
+      the given value.
     initial_clusters: one of `INITIALIZATIONS`, a matrix `[k, d]` (NumPy array,
       or graph tensor), or a function `f(inputs, k)`.
     distance_metric: one of `DISTANCE_METRICS`.
     seed: integer or None.
     use_mini_batch: whether centers move by the mini-batch rule.
-    mini_batch_steps_per_iteration: M, the steps after which centers change.
-    kmeans_plus_plus_num_retries: extra candidates a draw of k-means++;
-      negative: `2 + floor(ln(number of centers))` of them.
-    kmc2_chain_length: candidates for one center of k-MC2.
+    mini_batch_steps_per_iteration: M; the centers change every M steps.
+    kmeans_plus_plus_num_retries: number of extra candidates for each center of
+      k-means++; negative: `2 + floor(ln(number of centers))`.
+    kmc2_chain_length: number of candidates for each center of k-MC2.
     relative_tolerance: relative change of the loss below which training stops,
-      or None. With 0 it stops when the loss does not change at all.
-    num_starts: how often initial centers are drawn from a batch; more than once
-      only by one of `INITIALIZATIONS`.
+      or None. With 0, training stops when the loss does not change at all.
+    num_starts: number of times to draw the initial centers from a batch; more
+      than 1 only with one of `INITIALIZATIONS`.
 
   Raises:
-    TypeError: an argument is of a wrong type; the message names it.
-    ValueError: an argument has a value that is not allowed; likewise.
+    TypeError: an argument has the wrong type; the message names the argument.
+    ValueError: an argument has a value that is not allowed; the message names
+      the argument.
   """
 
   num_clusters: Union[int, tf.Tensor]
@@ -222,7 +224,7 @@ class Parameters:
 
   @property
   def centers_are_normalized(self) -> bool:
-    """Whether the variable `clusters` holds unit vectors."""
+    """Whether the variable `clusters` holds rows of unit length."""
     return (
         self.distance_metric == distances.COSINE_DISTANCE
         and self.steps_per_iteration != 1

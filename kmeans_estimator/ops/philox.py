@@ -1,12 +1,12 @@
 # Copyright 2026 The kmeans_estimator Authors.
 # SPDX-License-Identifier: Apache-2.0
-"""TensorFlow's CPU random stream, as graph ops of any device.
+"""The random stream of TensorFlow's CPU kernels, as ops for any device.
 
-Kernels that take a seed and draw on the CPU read one endless stream of 32-bit
+TensorFlow's CPU kernels that take a seed read one endless stream of 32-bit
 words: Philox 4x32 (J. Salmon et al., "Parallel Random Numbers: As Easy as 1, 2,
 3", 2011) with the seed as its key and a 128-bit counter that starts at 0 and
-advances by 1 every four words. The stream of a seed depends on nothing else;
-the upper half of the counter gives 2**64 such streams, of which kernels use
+advances by 1 every four words. The stream depends only on the seed. The upper
+64 bits of the counter number 2**64 streams per seed; TensorFlow's kernels use
 stream 0.
 """
 
@@ -22,7 +22,7 @@ Integer = Union[int, tf.Tensor]
 
 
 def _unsigned(*values):
-  """64-bit integers of either sign, modulo 2**64, as a uint64 vector."""
+  """Returns signed or unsigned integers as a uint64 vector, modulo 2**64."""
   if all(isinstance(value, int) for value in values):
     return tf.constant([value % 2**64 for value in values], tf.uint64)
   tensors = [
@@ -40,20 +40,21 @@ def words(
     stream: Integer = 0,
     position: Integer = 0,
 ) -> tf.Tensor:
-  """Words of a seed's random stream.
+  """Returns words of a seed's random stream.
 
   Args:
-    count: how many.
-    seed: integer, or integer scalar tensor; of 64 bits.
-    stream: which of the seed's streams; 0 is the one that kernels draw from.
-    position: how many words of the stream to pass over; not negative.
+    count: number of words.
+    seed: 64-bit integer, or integer scalar tensor.
+    stream: index of the stream; TensorFlow's kernels draw from stream 0.
+    position: number of words at the start of the stream to skip; not negative.
 
   Returns:
     uint32 `[count]`.
   """
   ahead = position % _WORDS_PER_BLOCK
   at_block = isinstance(ahead, int) and not ahead
-  # No GPU slices uint32 at a place that is not known.
+  # Draw int32 and bitcast at the end: TensorFlow has no GPU kernel that slices
+  # uint32 at a position known only when the graph runs.
   found = tf.raw_ops.StatelessRandomUniformFullIntV2(
       shape=[count if at_block else count + _WORDS_PER_BLOCK - 1],
       key=_unsigned(seed),
@@ -67,7 +68,7 @@ def words(
 
 
 def unit_floats(words: tf.Tensor, dtype: tf.DType = tf.float32) -> tf.Tensor:  # pylint: disable=redefined-outer-name
-  """Numbers in [0, 1), each from the low 23 bits of one word.
+  """Converts words to numbers in [0, 1), using the low 23 bits of each word.
 
   Args:
     words: uint32, of any shape.
@@ -81,7 +82,10 @@ def unit_floats(words: tf.Tensor, dtype: tf.DType = tf.float32) -> tf.Tensor:  #
 
 
 def integers_below(words: tf.Tensor, limit: Integer) -> tf.Tensor:  # pylint: disable=redefined-outer-name
-  """Integers in [0, limit), each from two words, the low one first.
+  """Converts words to integers in [0, limit), each from two words.
+
+  The first of the two words is the low half of a 64-bit number, whose remainder
+  modulo `limit` is the integer.
 
   Args:
     words: uint32 `[2 * count]`.
@@ -97,11 +101,13 @@ def integers_below(words: tf.Tensor, limit: Integer) -> tf.Tensor:  # pylint: di
 
 
 def weighted_integers(words: tf.Tensor, weights: tf.Tensor) -> tf.Tensor:  # pylint: disable=redefined-outer-name
-  """Integers in [0, n) in proportion to weights, each from two words.
+  """Converts words to integers in [0, n), distributed by weight.
 
-  The integer that `integers_below` makes of the words is the place in units of
-  the mean weight, and what its division leaves is the place within the unit. So
-  equal weights give the integer itself.
+  Each integer takes two words. Divided by n, they give a remainder and a
+  quotient. The remainder, which `integers_below` would return, and the quotient
+  scaled to [0, 1) add up to a position in [0, n). In units of the mean weight,
+  that is a position in the running sum of the weights, and the integer is the
+  index of the weight at that position. With equal weights it is the remainder.
 
   Args:
     words: uint32 `[2 * count]`.
@@ -115,7 +121,7 @@ def weighted_integers(words: tf.Tensor, weights: tf.Tensor) -> tf.Tensor:  # pyl
   limit = tf.cast(n, tf.uint64)
   units = tf.cast(n, tf.float64)
   within = tf.cast(numbers // limit, tf.float64) * 2.0**-64 * units
-  # Rounded to 1 it would be in the next unit.
+  # Rounded to 1, the fraction would move the position to the next integer.
   place = tf.cast(numbers % limit, tf.float64) + tf.minimum(within, 0.999999)
   running = tf.cumsum(tf.cast(weights, tf.float64))
   target = place * (running[-1:] / units)

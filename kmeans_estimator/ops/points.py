@@ -1,6 +1,6 @@
 # Copyright 2026 The kmeans_estimator Authors.
 # SPDX-License-Identifier: Apache-2.0
-"""A batch of points: what may be one, and what may be in it."""
+"""Validation of batches of points: dtype, shape and finite values."""
 
 from typing import Any
 
@@ -18,7 +18,8 @@ _SINGLE_PRECISION = (
 _MAX_NAMED = 5
 _NOT_FINITE = (
     'The batch holds NaN or Inf, or numbers so large that their squares'
-    ' overflow (then no column is named). Rows, of at most five:'
+    ' overflow (then no column is listed). Clean or rescale the input. Affected'
+    ' rows, the first five:'
 )
 _WRONG_WEIGHTS = (
     'Weights must be finite and not negative, and their sum finite and above 0.'
@@ -27,17 +28,17 @@ _WRONG_WEIGHTS = (
 
 
 def float_dtype(dtype: tf.DType, name: str) -> tf.DType:
-  """The dtype that points of a dtype are clustered in.
+  """Returns the dtype in which input of a given dtype is clustered.
 
   Args:
     dtype: dtype of the input.
-    name: what the input is called in an error.
+    name: name of the input in error messages.
 
   Returns:
     float64 for float64; float32 for other floats, integers and bool.
 
   Raises:
-    TypeError: the dtype is none of numbers.
+    TypeError: the dtype is not numeric.
   """
   if dtype == tf.float64:
     return tf.float64
@@ -50,18 +51,18 @@ def float_dtype(dtype: tf.DType, name: str) -> tf.DType:
 
 
 def as_points(value: Any, name: str) -> tf.Tensor:
-  """Brings one batch into the form that it is clustered in.
+  """Converts a batch to a float matrix, one row per point.
 
   Args:
     value: numbers, `[n, d]`.
-    name: what the batch is called in an error.
+    name: name of the batch in error messages.
 
   Returns:
     float32 or float64 `[n, d]`, see `float_dtype`.
 
   Raises:
     TypeError: the batch does not hold numbers.
-    ValueError: it is no matrix, or one without columns.
+    ValueError: the batch is not a matrix, or has no columns.
   """
   points = tf.convert_to_tensor(value)
   dtype = float_dtype(points.dtype, name)
@@ -80,24 +81,24 @@ def as_points(value: Any, name: str) -> tf.Tensor:
 def assert_finite(
     points: tf.Tensor, distance: tf.Tensor, total: tf.Tensor
 ) -> tf.Operation:
-  """Fails if a step met a number that is none, and says where.
+  """Fails if a batch holds NaN or Inf, and names the rows and columns.
 
-  Looks at no more than the scalar `total` and the distances that the step has
-  computed anyway.
+  The check is cheap: it reads the distances, which the step has computed, and
+  only those points whose distance is not finite.
 
   Args:
     points: `[n, d]`, the batch.
     distance: `[n]`, not finite for a row that holds NaN or Inf.
-    total: scalar, not finite if any distance is not.
+    total: scalar, not finite if any distance is not finite.
 
   Returns:
-    An op; running it raises `InvalidArgumentError` that names the first rows
-    and columns, at most five of each, that are not finite.
+    An op. It raises `InvalidArgumentError` with the first rows and columns, at
+    most five of each, that are not finite.
   """
   if placement.is_for_cpu(total) and native.is_available():
     return native.check_finite(points, distance, total, _NOT_FINITE)
   rows = _places_of_non_finite(distance)
-  # A sum over rows is finite only in columns that are.
+  # A column that holds NaN or Inf in any of these rows has a non-finite sum.
   columns = _places_of_non_finite(
       tf.reduce_sum(tf.gather_nd(points, rows), axis=0)
   )

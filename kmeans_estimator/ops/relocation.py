@@ -1,11 +1,11 @@
 # Copyright 2026 The kmeans_estimator Authors.
 # SPDX-License-Identifier: Apache-2.0
-"""What becomes of empty clusters in full-batch training.
+"""Relocation of empty clusters in full-batch training.
 
-The mean of no points is no center. As in scikit-learn, an empty cluster takes
-over the point that is farthest from its center, the next empty one the next
-farthest, and so on. Each point leaves the cluster that it came from. Points at
-distance 0 stay where they are.
+An empty cluster has no mean. As in scikit-learn, the first empty cluster takes
+over the point of the batch that is farthest from its center, the second empty
+cluster the second farthest point, and so on. Each point taken over leaves its
+former cluster. Points at distance 0 are not taken.
 """
 
 from typing import List, NamedTuple, Optional
@@ -24,12 +24,12 @@ _ROUNDED_OFF = 2.0**-20
 
 
 class Shard(NamedTuple):
-  """A part of a batch, as it was allocated.
+  """A part of a batch and its allocation to clusters.
 
   Attributes:
-    points: float `[n, d]`, as given.
-    allocation: of these points.
-    weights: `[n]` of the points' dtype; None: all 1.
+    points: float `[n, d]`, not yet normalized or shifted.
+    allocation: the nearest center of each point and the distance to it.
+    weights: `[n]` of the points' dtype; None: every point has weight 1.
   """
 
   points: tf.Tensor
@@ -43,16 +43,17 @@ def relocate(
     sums: allocation_lib.Sums,
     metric: str,
 ) -> allocation_lib.Sums:
-  """Gives every empty cluster a point, as far as there are points.
+  """Moves one point into each empty cluster, while points remain.
 
   Args:
-    shards: the batch; under a strategy that of this replica.
-    centers: float `[k, d]`, what the points were allocated to.
-    sums: of the batch, over all replicas.
+    shards: the batch; under a strategy, the batch of this replica.
+    centers: float `[k, d]`, the centers that the points were allocated to.
+    sums: the clusters' sums of the batch, over all replicas.
     metric: `SQUARED_EUCLIDEAN_DISTANCE` or `COSINE_DISTANCE`.
 
   Returns:
-    The sums after relocation; those given, bit for bit, if no cluster is empty.
+    The sums after relocation. If no cluster is empty, they equal `sums` bit for
+    bit.
   """
   num_replicas = replicas.number()
   if (
@@ -83,8 +84,9 @@ def relocate(
     return _moved(farthest, is_empty, num_empty, sums)
 
   if num_replicas > 1 and not replicas.are_on_tpu():
-    # Replicas meet at the same place of their graphs, and not in a branch. What
-    # they exchange has the same shape in all steps, as TensorFlow demands.
+    # Replicas must run the same exchanges in every step, so `move`, which
+    # exchanges, is outside the branch. TensorFlow requires the same shapes in
+    # all steps, so the branch without empty clusters returns padding.
     values, totals = move(
         tf.cond(
             num_empty > 0,
@@ -102,14 +104,14 @@ def relocate(
 
 
 class _Farthest(NamedTuple):
-  """Points by distance to their centers, the farthest first.
+  """Points in descending order of the distance to their centers.
 
   Attributes:
-    distance: `[m]`; 0: no point.
+    distance: `[m]`; 0 also marks padding, which is no point.
     weight: `[m]`.
-    cluster: `[m]`, where the point was allocated to. As all else of the points'
-      dtype: GPUs pad no integers.
-    point: `[m, d]`; for the cosine metric of unit length.
+    cluster: `[m]`, the cluster that the point was allocated to. A float, like
+      the other attributes: TensorFlow does not pad integers on GPUs.
+    point: `[m, d]`; for the cosine metric scaled to unit length.
   """
 
   distance: tf.Tensor
@@ -119,7 +121,7 @@ class _Farthest(NamedTuple):
 
 
 def _farthest(shards, centers, metric, limit):
-  """The `limit` farthest points of some shards, padded with points at 0."""
+  """Returns the `limit` farthest points of the shards, padded with zeros."""
   distance, index = (
       _concat([shard.allocation[i] for shard in shards])
       for i in (shards[0].allocation._fields.index('distance'),
@@ -133,13 +135,15 @@ def _farthest(shards, centers, metric, limit):
     distance = tf.where(weights > 0, distance, tf.zeros_like(distance))
   num_rows = tf.minimum(limit, tf.shape(distance)[0])
   rows = tf.math.top_k(distance, num_rows).indices
-  # In the order of the batch, so that on a tie the earlier one counts.
+  # Sort the rows into the order of the batch: on a tie of exact distances the
+  # earlier row is then taken.
   rows = -tf.math.top_k(-rows, num_rows).values
   point = tf.gather(points, rows)
   if metric == distances.COSINE_DISTANCE:
     point = distances.l2_normalize(point)
   weight, cluster = tf.gather(weights, rows), tf.gather(index, rows)
-  # The distances of an expanded square are seldom exactly 0.
+  # Recompute the distances: those of the expanded square carry rounding errors
+  # and are rarely exactly 0 where a point equals its center.
   center = tf.gather(centers, cluster)
   exact = tf.reduce_sum(tf.math.squared_difference(point, center), axis=1)
   if metric == distances.COSINE_DISTANCE:
@@ -158,7 +162,7 @@ def _farthest(shards, centers, metric, limit):
 
 
 def _padding(limit, points):
-  """As much as `_farthest` finds, but no points."""
+  """Returns zeros in the shapes of the result of `_farthest`: no points."""
   nothing = tf.zeros([limit], points.dtype)
   columns = tf.shape(points)[1]
   return _Farthest(
@@ -174,7 +178,7 @@ def _concat(tensors):
 
 
 def _moved(farthest, is_empty, num_empty, sums):
-  """Values and totals once the farthest points are in the empty clusters."""
+  """Returns values and totals after moving points to the empty clusters."""
   k = tf.shape(is_empty)[0]
   rank = _rank_among_all(farthest.distance)
   is_taken = (rank < num_empty) & (farthest.distance > 0)
@@ -208,13 +212,14 @@ def _moved(farthest, is_empty, num_empty, sums):
 
 
 def _rank_among_all(distance):
-  """The place of each point among the farthest ones of all replicas.
+  """Returns the rank of each point among the points of all replicas.
 
   Args:
-    distance: `[m]`, not increasing.
+    distance: `[m]`, in descending order.
 
   Returns:
-    int32 `[m]`; on a tie the points of earlier replicas come first.
+    int32 `[m]`, 0 for the farthest point; on a tie the points of earlier
+    replicas come first.
   """
   m = tf.shape(distance)[0]
   if replicas.number() == 1:

@@ -1,15 +1,15 @@
 # Copyright 2026 The kmeans_estimator Authors.
 # SPDX-License-Identifier: Apache-2.0
-"""Replicas of a graph that make one step together.
+"""Communication between the replicas of a training step.
 
-Under a synchronous `tf.distribute.Strategy` the graph is built once for each
-replica. Each has a batch and a copy of the variables of its own. What a step
-sums up over its batch is summed up over all replicas, and since all of them
-then do the same with the same numbers, their variables stay the same.
+Under a synchronous `tf.distribute.Strategy` the graph is built once per
+replica. Each replica has its batch and its copy of the variables. A step sums
+over its batch, and the replicas add up these sums. Every replica then applies
+the same update to the same values, so all copies of the variables stay equal.
 
-For a TPU the graph is built once, and each of the TPU's cores runs it.
+For a TPU the graph is built once, and every core of the TPU runs it.
 
-Nothing here adds to a graph that has no replicas.
+Without a strategy and without a TPU these functions add no communication ops.
 """
 
 import contextlib
@@ -27,9 +27,9 @@ _for_tpu = contextvars.ContextVar('for_tpu', default=False)
 
 @contextlib.contextmanager
 def building_for_tpu() -> Iterator[None]:
-  """What is built inside is for the cores of a TPU.
+  """Marks the graph built inside this context as a graph for TPU cores.
 
-  TensorFlow has no public way to ask for that.
+  TensorFlow has no public function that tells whether a graph is for a TPU.
   """
   token = _for_tpu.set(True)
   try:
@@ -39,16 +39,16 @@ def building_for_tpu() -> Iterator[None]:
 
 
 def are_on_tpu() -> bool:
-  """Whether the graph is being built for the cores of a TPU.
+  """Returns whether the graph is being built for the cores of a TPU.
 
-  XLA compiles such a graph. So its variables keep their shapes, and no op can
-  fail.
+  XLA compiles such a graph: variables cannot change their shapes, and no op can
+  raise an error.
   """
   return _for_tpu.get()
 
 
 def _context() -> Optional[tf.distribute.ReplicaContext]:
-  """The replica that the graph is being built for, if it is one of several."""
+  """Returns the replica being built; None unless there are several replicas."""
   context = tf.distribute.get_replica_context()
   if context is None or context.num_replicas_in_sync == 1:
     return None
@@ -56,21 +56,22 @@ def _context() -> Optional[tf.distribute.ReplicaContext]:
 
 
 def sum_over_replicas(values: Sequence[tf.Tensor]) -> List[tf.Tensor]:
-  """Sums up tensors over the replicas, element by element.
+  """Adds up tensors over the replicas, element by element.
 
   Args:
-    values: tensors that have the same shape on every replica and in every step
-      of a session; TensorFlow can exchange no others.
+    values: tensors. TensorFlow requires that each has the same shape on every
+      replica and in every step of a session.
 
   Returns:
-    The sums, as many as there are values, of their shapes and dtypes.
+    One sum for each value, of its shape and dtype.
   """
   if are_on_tpu():
     return [_sum_over_cores(value) for value in values]
   context = _context()
   if context is None:
     return list(values)
-  # TensorFlow joins what is summed up in one go, and cannot join dtypes.
+  # One all-reduce per dtype: TensorFlow concatenates the tensors of a batched
+  # all-reduce, and cannot concatenate different dtypes.
   sums: Dict[int, tf.Tensor] = {}
   for dtype in dict.fromkeys(value.dtype for value in values):
     of_dtype = [i for i, value in enumerate(values) if value.dtype == dtype]
@@ -81,10 +82,10 @@ def sum_over_replicas(values: Sequence[tf.Tensor]) -> List[tf.Tensor]:
 
 
 def _all_reduce(context, values):
-  """Sums up, without a gradient.
+  """Adds up tensors over the replicas, without gradients.
 
-  To make one, `ReplicaContext.all_reduce` looks for the variables that a sum
-  depends on, and knows none of another replica.
+  `ReplicaContext.all_reduce` also defines a gradient. For that it looks up the
+  variables that the sum depends on, and does not know another replica's.
   """
 
   def reduce(strategy, *values):
@@ -98,18 +99,18 @@ def _all_reduce(context, values):
 def _sum_over_cores(value):
   if value.dtype == tf.float64:
     raise TypeError(
-        'On a TPU features cannot be float64 to train or evaluate; cast them '
-        'to float32.'
+        'Training and evaluation on a TPU accept no float64 features. Cast the '
+        'features to float32.'
     )
   if value.dtype != tf.int64:
     return tf.compat.v1.tpu.cross_replica_sum(value)
-  # TPUs sum up no int64. The counts of a step fit in int32.
+  # TPUs cannot add up int64 across cores. The counts of a step fit in int32.
   total = tf.compat.v1.tpu.cross_replica_sum(tf.cast(value, tf.int32))
   return tf.cast(total, tf.int64)
 
 
 def number() -> int:
-  """How many replicas make a step together, on all workers."""
+  """Returns the number of replicas in a step, over all workers."""
   if are_on_tpu():
     return tf.compat.dimension_value(_core_assignment().shape[1])
   context = _context()
@@ -117,9 +118,9 @@ def number() -> int:
 
 
 def own_number() -> tf.Tensor:
-  """Which of the replicas this one is, from 0 on; int32 scalar."""
+  """Returns the index of this replica, counted from 0; int32 scalar."""
   if are_on_tpu():
-    # Each core sends to each other one its number.
+    # Every core sends the number j to core j, so core j receives its index.
     received = tf.raw_ops.AllToAll(
         input=tf.range(number()),
         group_assignment=_core_assignment(),
@@ -135,13 +136,13 @@ def own_number() -> tf.Tensor:
 
 
 def gather_rows(rows: tf.Tensor) -> tf.Tensor:
-  """Joins matrices of all replicas.
+  """Concatenates the matrices of all replicas, in the order of the replicas.
 
   Args:
     rows: float `[m, c]`, of the same shape on every replica and in every step.
 
   Returns:
-    `[number of replicas * m, c]`, the same on every replica.
+    `[number of replicas * m, c]`, equal on every replica.
   """
   if are_on_tpu():
     cores = number()
@@ -155,7 +156,8 @@ def gather_rows(rows: tf.Tensor) -> tf.Tensor:
   context = _context()
   if context is None:
     return rows
-  # In the place of each other replica there are zeros.
+  # Each replica adds its rows in its place and zeros in all other places, so
+  # the sum holds the rows of all replicas.
   own = context.replica_id_in_sync_group
   places = tf.reshape(
       tf.equal(tf.range(context.num_replicas_in_sync), own), [-1, 1, 1]
@@ -167,24 +169,26 @@ def gather_rows(rows: tf.Tensor) -> tf.Tensor:
 
 
 def _core_assignment():
-  """int32 `[1, number of cores]`: all cores of the TPU as one group."""
-  # The op knows from TensorFlow's private context how many cores there are.
+  """Returns int32 `[1, number of cores]`: all cores of the TPU in one group."""
+  # cross_replica_sum takes the number of cores from TensorFlow's private TPU
+  # context and passes this group to its op.
   return tf.compat.v1.tpu.cross_replica_sum(tf.constant(0)).op.inputs[1]
 
 
 def sum_over_workers(
     make_value: Callable[[], tf.Tensor],
 ) -> Optional[tf.Tensor]:
-  """Sums up a number over the processes that make a step together.
+  """Adds up one number per replica over all worker processes.
 
-  For hooks, whose ops belong to no replica.
+  Hooks call it: their ops are built outside any replica.
 
   Args:
-    make_value: returns the scalar of this process; called if there are several.
+    make_value: returns the scalar of this process; not called if there is only
+      one process.
 
   Returns:
-    The sum over all replicas, each of which counts with the value of its
-    process; None if there is one process only.
+    The sum over all replicas, to which each replica adds the value of its
+    process; None if there is only one process.
   """
   strategy = tf.distribute.get_strategy()
   if strategy.num_replicas_in_sync == 1:
@@ -199,16 +203,16 @@ def sum_over_workers(
 
 
 def share_of_first(value: tf.Tensor) -> tf.Tensor:
-  """The share of a replica in a sum that is to come out as `value`.
+  """Returns summands that add up to `value` over the replicas.
 
-  Estimator adds up the losses of all replicas, while ours is that of all
-  replicas already.
+  Estimator adds up the losses that the replicas return. Here each replica has
+  already computed the loss over all replicas, so only the first returns it.
 
   Args:
-    value: a tensor, the same on every replica.
+    value: a tensor, equal on every replica.
 
   Returns:
-    `value` on the first replica, zeros on the others.
+    `value` on the first replica, zeros on every other replica.
   """
   context = _context()
   if context is None or _is_first(context):
@@ -219,19 +223,20 @@ def share_of_first(value: tf.Tensor) -> tf.Tensor:
 def checked(
     total: tf.Tensor, make_checks: Callable[[], List[tf.Operation]]
 ) -> tf.Tensor:
-  """A sum over all replicas, once it is known to be finite on each of them.
+  """Returns a sum over all replicas after checking that it is finite.
 
-  A replica that fails while others wait for its share would let them wait. So
-  checks come after the sum. Those of this process come first: they know what is
-  wrong, where a sum that is not finite only says that something is.
+  All checks run after the sum: a replica that failed before it would leave the
+  other replicas waiting for its summand. The checks of this process's replicas
+  run first, because they name the rows and columns at fault. The check of the
+  sum cannot: it catches faults in the batches of other workers.
 
   Args:
     total: float scalar, a sum over all replicas.
-    make_checks: returns ops that fail if the replica's own share is not finite.
+    make_checks: returns ops that fail if this replica's summand is not finite.
 
   Returns:
-    `total`. Evaluating it fails on every replica if it is not finite; on a TPU
-    nothing can fail.
+    `total`. If it is not finite, evaluating it fails on every replica; on a TPU
+    there are no checks, since no op can fail.
   """
   if are_on_tpu():
     return total
@@ -246,12 +251,14 @@ def checked(
     total = strategy.experimental_local_results(totals)[0]
     return checks.assert_that(
         tf.math.is_finite(total),
-        'The batch of another worker holds NaN or Inf, or the distances of all '
-        'replicas are too large to be summed up. Their sum is',
+        'The batch of another worker holds NaN or Inf (the log of that worker '
+        'names the rows and columns), or the sum of the distances of all '
+        'replicas overflows. Clean or rescale the input. The sum is',
         total,
     )
 
-  # What is built in a merge call runs after the checks of every replica.
+  # Control dependencies of every replica apply to ops built in a merge call, so
+  # this check runs after the checks of all replicas of this process.
   with tf.control_dependencies(own_checks):
     check = context.merge_call(check_total, args=(total,))
   with tf.control_dependencies([check]):
@@ -264,12 +271,13 @@ def build_once_per_process(
   """Builds an op once for all replicas of this process.
 
   Args:
-    build: takes batches and returns an op. What it assigns to a variable is
-      assigned on all replicas of the process.
-    batches: matrices, the replica's own.
+    build: takes a list of matrices and returns an op. Values that it assigns to
+      a variable are assigned on all replicas of the process.
+    batches: matrices of this replica.
 
   Returns:
-    The op made from the batches of all replicas of the process, joined.
+    The op that `build` returned. Each matrix it was given is the concatenation
+    of the corresponding matrices of all replicas of the process.
   """
   context = _context()
   if context is None:
@@ -292,16 +300,16 @@ def _join(batches):
 
 
 def check_columns(points: tf.Tensor, centers: tf.Tensor) -> tf.Operation:
-  """Fails on all replicas if a batch does not fit the centers.
+  """Fails on all replicas if any batch has the wrong number of columns.
 
-  For batches whose number of columns is not known before.
+  For batches whose number of columns is not known when the graph is built.
 
   Args:
-    points: `[n, d]`, the replica's own batch.
+    points: `[n, d]`, the batch of this replica.
     centers: `[k, d]`.
 
   Returns:
-    The op that checks.
+    An op that raises `InvalidArgumentError`.
   """
   columns = tf.shape(points)[1][tf.newaxis]
   context = _context()
@@ -312,13 +320,13 @@ def check_columns(points: tf.Tensor, centers: tf.Tensor) -> tf.Operation:
       tf.reduce_all(tf.equal(columns, expected)),
       'The features must have as many columns as the centers of the model:',
       expected,
-      'They have, by replica:',
+      'Numbers of columns of the features, by replica:',
       columns,
   )
 
 
 def are_on_several_workers() -> bool:
-  """Whether some of the replicas belong to other processes."""
+  """Returns whether some replicas run in other processes."""
   context = _context()
   if context is None:
     return False
@@ -332,17 +340,17 @@ def are_on_several_workers() -> bool:
 def broadcast_from_first(
     variables: Sequence[tf.Variable], columns: Optional[int]
 ) -> tf.Operation:
-  """Gives the variables of all replicas the values of the first one's.
+  """Copies the first replica's values of variables to all replicas.
 
-  For replicas on several workers, of which only one chooses the initial
-  centers, and only one may find the checkpoint.
+  For replicas on several workers: only one worker chooses the initial centers,
+  and possibly only one worker finds the checkpoint.
 
   Args:
     variables: numbers or bools, of the same rank on every replica.
-    columns: how many the replica's input has, None if it is not known.
+    columns: the number of columns of this replica's input; None if unknown.
 
   Returns:
-    An op that every worker has to run. It fails on all of them if their inputs
+    An op that every worker must run. It fails on all workers if their inputs
     differ in `columns`.
   """
   context = _context()
@@ -363,7 +371,8 @@ def broadcast_from_first(
       shape = tf.shape(value, tf.int64)
       if not variable.shape.is_fully_defined():
         shape = total_of(share_of_first(shape))
-        # The first one has no use for it, but the others wait for its share.
+        # The first replica does not use the shape, but must take part in the
+        # sum: the other replicas wait for its summand.
         updates.append(shape)
       numbers = tf.cast(value, tf.int64) if value.dtype == tf.bool else value
       if not _is_first(context):
@@ -375,7 +384,7 @@ def broadcast_from_first(
 
 
 def _one_for_each(context, own):
-  """A vector that, summed up, holds a number of each replica."""
+  """Returns a vector whose sum over replicas lists a number of each replica."""
   return tf.one_hot(
       context.replica_id_in_sync_group, context.num_replicas_in_sync, own
   )
@@ -384,8 +393,8 @@ def _one_for_each(context, own):
 def _assert_same_columns(columns):
   return checks.assert_that(
       tf.reduce_all(tf.equal(columns, columns[0])),
-      'The features must have the same number of columns on all replicas. They '
-      'have, by replica (0: not known):',
+      'The features must have the same number of columns on all replicas. '
+      'Numbers of columns, by replica (0: unknown):',
       columns,
   )
 

@@ -2,8 +2,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Tests for kmeans_estimator._compat.cluster_training.
 
-TensorFlow 2.13 to 2.15 have their own `estimator_training`. There the tests run
-with both, so that TensorFlow's own confirms what they expect.
+TensorFlow 2.13 to 2.15 contain the module `estimator_training`. With these
+versions the tests run with both modules, so that TensorFlow's module confirms
+the expected results.
 """
 
 import collections
@@ -28,7 +29,7 @@ _OURS = cluster_training.build(_NAME)
 _INSTALLED = importlib.import_module(_NAME)
 _IMPLEMENTATIONS = (
     ('ours', _OURS),
-    # The same again where TensorFlow has none of its own.
+    # TensorFlow's module, or ours again if TensorFlow has no such module.
     ('installed', _INSTALLED),
 )
 
@@ -39,7 +40,7 @@ _Distribute = collections.namedtuple(
 
 @contextlib.contextmanager
 def _use(implementation, tf_config=None):
-  """Makes Estimator ask `implementation`, in an environment with TF_CONFIG."""
+  """Makes Estimator use `implementation` in an environment with TF_CONFIG."""
   estimator_package = 'tensorflow_estimator.python.estimator'
   variable = 'distribute_coordinator_training'
   environment = {'TF_CONFIG': json.dumps(tf_config)} if tf_config else {}
@@ -71,14 +72,14 @@ def _one_cpu():
 
 
 def _reducing_to_one():
-  # All that MirroredStrategy does in one graph for several machines.
+  # The only reduction of MirroredStrategy in one graph for several machines.
   return tf.distribute.MirroredStrategy(
       cross_device_ops=tf.distribute.ReductionToOneDevice()
   )
 
 
 def _parameter_servers():
-  # Not the cluster itself, which would be waited for.
+  # A real strategy would wait for the tasks of the cluster.
   return mock.create_autospec(
       tf.compat.v1.distribute.experimental.ParameterServerStrategy,
       instance=True,
@@ -129,7 +130,7 @@ class RunConfigTest(absltest.TestCase):
     self.assertTrue(config.is_chief)
     self.assertEqual(config.task_type, 'master')
 
-  def test_experimental_distribute(self, implementation):
+  def test_experimental_distribute_sets_both_strategies(self, implementation):
     train, evaluate = _one_cpu(), _one_cpu()
     with _use(implementation):
       config = estimator.RunConfig(
@@ -138,7 +139,7 @@ class RunConfigTest(absltest.TestCase):
     self.assertIs(config.train_distribute, train)
     self.assertIs(config.eval_distribute, evaluate)
 
-  def test_remote_cluster(self, implementation):
+  def test_remote_cluster_is_driven_by_one_client(self, implementation):
     remote = tf.train.ClusterSpec({'worker': ['a:1', 'b:1']})
     with _use(implementation):
       config = estimator.RunConfig(
@@ -177,7 +178,7 @@ class RunConfigTest(absltest.TestCase):
 
 
 def _count_batches(features, labels, mode):
-  """A model that sums up its input; runs under any strategy."""
+  """A model function that sums its input, under any strategy."""
   del labels
   total = tf.compat.v1.get_variable(
       'total',
@@ -203,7 +204,7 @@ def _ones():
 @parameterized.named_parameters(*_IMPLEMENTATIONS)
 class TrainTest(tf.test.TestCase):
 
-  def test_one_device(self, implementation):
+  def test_trains_and_evaluates_under_one_device_strategy(self, implementation):
     with _use(implementation):
       model = estimator.Estimator(
           _count_batches,
@@ -217,7 +218,7 @@ class TrainTest(tf.test.TestCase):
     self.assertEqual(model.get_variable_value('total'), 6)
     self.assertEqual(metrics['global_step'], 3)
 
-  def test_train_and_evaluate(self, implementation):
+  def test_train_and_evaluate_trains_to_the_last_step(self, implementation):
     with _use(implementation):
       model = estimator.Estimator(
           _count_batches,
@@ -234,7 +235,7 @@ class TrainTest(tf.test.TestCase):
     self.assertEqual(metrics['global_step'], 4)
     self.assertEqual(metrics['loss'], 2)
 
-  def test_remote_workers(self, implementation):
+  def test_trains_on_remote_workers(self, implementation):
     remote = tf.train.ClusterSpec({'worker': processes.free_addresses(2)})
     servers = [
         tf.distribute.Server(remote, job_name='worker', task_index=i)
@@ -297,7 +298,7 @@ with this._use(this._OURS):
 
 
 class _Says(estimator.SessionRunHook):
-  """Writes down that it has seen a session."""
+  """Records that its session was created."""
 
   def after_create_session(self, session, coord):
     print('variables', [v.op.name for v in tf.compat.v1.global_variables()])
@@ -335,10 +336,11 @@ class ClusterTest(tf.test.TestCase):
 
 @parameterized.named_parameters(*_IMPLEMENTATIONS)
 class RoleTest(absltest.TestCase):
-  """What a task of a cluster is told to be."""
+  """Tests the role of a task that RunConfig describes."""
 
   def test_cluster(self, implementation):
-    # The cluster in the documentation of RunConfig.global_id_in_cluster.
+    # The example cluster in the documentation of
+    # RunConfig.global_id_in_cluster.
     for (task_type, task_id), global_id in {
         ('chief', 0): 0,
         ('worker', 0): 1,
@@ -391,7 +393,7 @@ def _config_of_task(implementation, task_type, task_id, **jobs):
       master_target='grpc://somewhere',
       is_chief=task_type == 'chief',
   )
-  # As TensorFlow's own module names it.
+  # The name of the function in TensorFlow's module.
   settle = getattr(
       implementation,
       '_init_run_config_from_worker_context',

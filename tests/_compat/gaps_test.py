@@ -25,14 +25,15 @@ class FillTest(tf.test.TestCase):
     for name in gaps.MODULES:
       module = sys.modules.get(name)
       if module is not None and getattr(module, '__file__', None) is None:
-        # Nothing of that name lies in TensorFlow's folder.
+        # TensorFlow's folder has no file for this module.
         path = os.path.join(
             os.path.dirname(tf.__file__), *name.split('.')[1:]
         )
         self.assertFalse(os.path.exists(path + '.py'), name)
 
   def test_graph_can_be_written_as_text(self):
-    # TensorFlow 2.20 cannot beside protobuf 7, and Estimator does it each time.
+    # TensorFlow 2.20 with protobuf 7 cannot; Estimator does it in every
+    # `train`.
     with tf.Graph().as_default() as graph:
       tf.constant(0.1, name='tenth')
     directory = self.get_temp_dir()

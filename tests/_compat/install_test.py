@@ -28,7 +28,7 @@ class InstallTest(tf.test.TestCase):
     )
     self.assertEqual(filters, tf.get_logger().filters)
 
-  def test_refuses_another_tensorflow(self):
+  def test_refuses_an_unsupported_tensorflow(self):
     with mock.patch.object(tf, '__version__', '2.22.0'):
       with self.assertRaisesRegex(ImportError, 'found TensorFlow 2.22.0'):
         _compat.install()

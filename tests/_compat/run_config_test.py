@@ -24,7 +24,7 @@ class TfConfigTest(parameterized.TestCase):
       ('{"cluster": ["a:1"]}', "its 'cluster' is not an object"),
       ('{"cluster": {}, "task": "chief"}', "its 'task' is not an object"),
   )
-  def test_refuses_what_is_not_of_the_documented_form(self, text, message):
+  def test_refuses_tf_config_without_the_documented_form(self, text, message):
     with mock.patch.dict(os.environ, TF_CONFIG=text):
       with self.assertRaisesRegex(ValueError, f'TF_CONFIG must .*{message}'):
         estimator.RunConfig()

@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Prints the score of a model trained on 1, 2 and 4 logical CPUs.
 
-A process can be given several CPUs only before TensorFlow starts in it.
+Logical CPUs can be configured only before TensorFlow is initialised, so this
+runs in a new process.
 """
 
 import numpy as np

@@ -32,7 +32,8 @@ def _steps_per_iteration(rule):
 
 
 def _strategy(replicas):
-  # Tests that ran before may have left it so that devices have to exist.
+  # An earlier test in this process may have disabled soft placement, and then
+  # all devices of a strategy must exist.
   tf.config.set_soft_device_placement(True)
   return replicas and tf.distribute.MirroredStrategy(
       [f'CPU:{i}' for i in range(replicas)]
@@ -40,7 +41,7 @@ def _strategy(replicas):
 
 
 def _kmeans(replicas, model_dir=None, **kwargs):
-  """`replicas` None: without a strategy."""
+  """Creates an Estimator on `replicas` CPUs; None: without a strategy."""
   strategy = _strategy(replicas)
   return kmeans_estimator.KMeansClustering(
       _K,
@@ -58,7 +59,7 @@ def _kmeans(replicas, model_dir=None, **kwargs):
 
 
 def _shards(batches, replicas):
-  """An input that gives each batch in as many parts, of different lengths."""
+  """Returns an input that splits each batch into parts of different sizes."""
   parts = replicas or 1
   places = [_ROWS * (i + 1) ** 2 // (parts + 1) ** 2 for i in range(parts)][1:]
   return testing.input_fn(
@@ -67,7 +68,7 @@ def _shards(batches, replicas):
 
 
 class _Losses(tf.compat.v1.train.SessionRunHook):
-  """What Estimator reports as the loss of each step."""
+  """Records the loss of each step that Estimator reports."""
 
   def __init__(self):
     self.values = []
@@ -83,7 +84,7 @@ class _Losses(tf.compat.v1.train.SessionRunHook):
 
 
 class _Copies(tf.compat.v1.train.SessionRunHook):
-  """The copies of the variables on all replicas, as training leaves them."""
+  """Records the variables of all replicas at the end of training."""
 
   def begin(self):
     self._reads = {
@@ -108,7 +109,9 @@ class StepTest(tf.test.TestCase, parameterized.TestCase):
           (numpy_model.SQUARED_EUCLIDEAN, 4), (numpy_model.COSINE, 2)
       ),
   )
-  def test_is_one_step_on_the_batches_of_all(self, rule, metric_and_replicas):
+  def test_step_equals_one_step_on_the_batches_of_all_replicas(
+      self, rule, metric_and_replicas
+  ):
     metric, replicas = metric_and_replicas
     kmeans = _kmeans(
         replicas,
@@ -134,7 +137,7 @@ class StepTest(tf.test.TestCase, parameterized.TestCase):
       for value in values:
         np.testing.assert_array_equal(value, values[0], name)
 
-    # The mean over steps of the sum over all replicas.
+    # The score is the mean over steps of the sum over all replicas.
     evaluated = kmeans.evaluate(_shards(_BATCHES[:2], replicas))
     score = np.mean([
         numpy_model.distances(batch, state.clusters, metric).min(axis=1).sum()
@@ -151,7 +154,7 @@ class OneReplicaTest(tf.test.TestCase, parameterized.TestCase):
       lambda: tf.distribute.OneDeviceStrategy('CPU:0'),
       tf.distribute.MultiWorkerMirroredStrategy,
   )
-  def test_is_as_none(self, make_strategy):
+  def test_one_replica_trains_as_without_a_strategy(self, make_strategy):
     strategy = make_strategy()
     values = []
     for distribute in (None, strategy):
@@ -177,7 +180,7 @@ class InitializationTest(tf.test.TestCase, parameterized.TestCase):
   @parameterized.parameters(
       'random', 'kmeans_plus_plus', 'kmc2', 'array', 'function'
   )
-  def test_is_of_the_batches_of_all(self, name):
+  def test_centers_are_chosen_from_the_batches_of_all_replicas(self, name):
     method = {
         'array': _CENTERS,
         'function': lambda inputs, k: inputs[0][-1:] + tf.cast(k, tf.float32),
@@ -191,8 +194,8 @@ class InitializationTest(tf.test.TestCase, parameterized.TestCase):
           seed=3,
       )
       copies = _Copies()
-      # Ends with the initialisation, or for given centers with one step. A
-      # batch gives one center to k-MC2, and to the function.
+      # The input ends after the initialisation or, with given centers, after
+      # one step. k-MC2 and the function choose one center per batch.
       batches = _BATCHES[: _K if name in ('function', 'kmc2') else 1]
       kmeans.train(_shards(batches, replicas), hooks=[copies])
       centers.append(kmeans.get_variable_value('clusters'))
@@ -205,7 +208,7 @@ class InitializationTest(tf.test.TestCase, parameterized.TestCase):
 
 class StopTest(tf.test.TestCase, parameterized.TestCase):
 
-  def test_relative_tolerance(self):
+  def test_relative_tolerance_stops_at_the_same_step(self):
     steps = []
     for replicas in (None, 2):
       kmeans = _kmeans(
@@ -219,7 +222,7 @@ class StopTest(tf.test.TestCase, parameterized.TestCase):
     self.assertEqual(steps[0], steps[1])
     self.assertLess(steps[0], 20)
 
-  def test_leftover_batches_make_no_step(self):
+  def test_step_needs_a_batch_for_each_replica(self):
     kmeans = _kmeans(2, initial_clusters=_CENTERS)
     kmeans.train(testing.input_fn(*_BATCHES))
     self.assertEqual(kmeans.get_variable_value('global_step'), 2)
@@ -227,7 +230,7 @@ class StopTest(tf.test.TestCase, parameterized.TestCase):
 
 class CheckpointTest(tf.test.TestCase):
 
-  def test_goes_on_anywhere(self):
+  def test_checkpoint_continues_with_any_number_of_replicas(self):
     model_dir = testing.temporary_folder(self)
     state = numpy_model.initial_state(
         _CENTERS, numpy_model.SQUARED_EUCLIDEAN, None
@@ -243,7 +246,7 @@ class CheckpointTest(tf.test.TestCase):
           replicas, model_dir, initial_clusters=_CENTERS, use_mini_batch=False
       )
 
-    # No cluster gets empty: the reference would lose its center.
+    # Data without empty clusters: the reference would lose their centers.
     batches = [_BATCHES[0] + np.float32(0.1 * i) for i in range(5)]
     for replicas, batch in zip((2, None, 'reference', 4, 1), batches):
       if replicas == 'reference':
@@ -261,7 +264,7 @@ class CheckpointTest(tf.test.TestCase):
 class BadBatchTest(tf.test.TestCase, parameterized.TestCase):
 
   @parameterized.parameters('full_batch', 'iterations_of_two_steps')
-  def test_nan_on_one_replica_changes_none(self, rule):
+  def test_nan_on_one_replica_changes_no_variable(self, rule):
     kmeans = _kmeans(2, initial_clusters=_CENTERS, **_RULES[rule])
     kmeans.train(_shards(_BATCHES[:2], 2))
     before = testing.checkpoint_values(kmeans.model_dir)
@@ -285,7 +288,7 @@ class BadBatchTest(tf.test.TestCase, parameterized.TestCase):
       state, _ = numpy_model.step(state, batch)
     testing.assert_state(testing.checkpoint_values(kmeans.model_dir), state)
 
-  def test_other_columns_than_those_of_the_model(self):
+  def test_wrong_number_of_columns_is_refused(self):
     def batches(*columns):
       return lambda: tf.data.Dataset.from_generator(
           lambda: (_BATCHES[0][:, :n] for n in columns),
@@ -303,7 +306,7 @@ class BadBatchTest(tf.test.TestCase, parameterized.TestCase):
 @pytest.mark.slow
 class LogicalDevicesTest(tf.test.TestCase):
 
-  def test_cpus_of_a_process(self):
+  def test_score_is_equal_on_any_number_of_logical_cpus(self):
     result = running.run_forked('-m', 'tests.distribution.logical_devices')
     self.assertEqual(result.status, 0, result.err)
     one, two, four = map(float, result.out.split()[-3:])

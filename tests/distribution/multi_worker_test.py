@@ -1,6 +1,6 @@
 # Copyright 2026 The kmeans_estimator Authors.
 # SPDX-License-Identifier: Apache-2.0
-"""Tests MultiWorkerMirroredStrategy with a process for each worker."""
+"""Tests MultiWorkerMirroredStrategy with one process per worker."""
 
 import os
 import re
@@ -22,7 +22,7 @@ _CENTERS = task.points()[: task.CLUSTERS] + 0.25
 
 
 def _expected(start, metric, steps_per_iteration, steps, per_epoch=1):
-  """The model's own steps, each on the batches of both workers."""
+  """Runs steps of the NumPy model, each on the batches of both workers."""
   state = numpy_model.initial_state(start, metric, steps_per_iteration)
   own = [task.batches(share, 2, per_epoch) for share in range(2)]
   for step in range(steps):
@@ -43,13 +43,18 @@ class MultiWorkerTest(tf.test.TestCase):
         **jobs,
     )
 
-  def test_one_step_is_one_step_on_the_batches_of_all(self):
+  def test_step_equals_one_step_on_the_batches_of_all_workers(self):
     kmeans = dict(
         initial_clusters='kmeans_plus_plus',
         mini_batch_steps_per_iteration=2,
     )
     with self._cluster(
-        kmeans, batches=3, checkpoints=5, max_steps=11, evaluators=1
+        kmeans,
+        batches=3,
+        checkpoints=5,
+        max_steps=11,
+        evaluators=1,
+        summaries=True,
     ) as cluster:
       tasks = (_CHIEF, _WORKER, 'evaluator0')
       cluster.start(*tasks)
@@ -59,6 +64,7 @@ class MultiWorkerTest(tf.test.TestCase):
           os.path.join(cluster.model_dir, 'model.ckpt-0')
       )['clusters']
       end = testing.checkpoint_values(cluster.model_dir)
+      summaries = testing.cluster_summaries(cluster.model_dir)
       losses = [
           float(re.search('Loss for final step: (.*)\\.', cluster.log(name))[1])
           for name in (_CHIEF, _WORKER)
@@ -66,16 +72,25 @@ class MultiWorkerTest(tf.test.TestCase):
       evaluated = re.findall(
           r'global step (\d+): .*score = (\S+)', cluster.log('evaluator0')
       )
-    # Chosen among the points of the chief.
+    # The initial centers are points of the chief's input.
     for center in start:
       self.assertIn(center.tolist(), task.points()[::2].tolist())
-    # Its first batch has gone into that.
+    # The chief's first batch was used to choose the centers.
     state = numpy_model.initial_state(start, 'squared_euclidean', 2)
     chief, worker = (task.batches(share, 2, 3) for share in range(2))
+    # Only the chief has written, of the points of both.
+    self.assertCountEqual(summaries, range(1, 12))
     for step in range(11):
-      state, loss = numpy_model.step(
-          state, np.concatenate([chief[(step + 1) % 3], worker[step % 3]])
+      batch = np.concatenate([chief[(step + 1) % 3], worker[step % 3]])
+      nearest = numpy_model.distances(
+          batch, state.clusters, 'squared_euclidean'
+      ).argmin(axis=1)
+      shares = np.bincount(nearest, minlength=task.CLUSTERS) / len(batch)
+      self.assertAllClose(
+          summaries[step + 1]['clusters/share_of_points'].sum_squares,
+          np.square(shares).sum(),
       )
+      state, loss = numpy_model.step(state, batch)
     testing.assert_state(end, state)
     self.assertAllClose(losses, [loss, loss], 1e-4)
     self.assertEqual(int(evaluated[-1][0]), 11)
@@ -104,7 +119,7 @@ class MultiWorkerTest(tf.test.TestCase):
       cluster.start(_CHIEF, _WORKER)
       cluster.wait_for_gate(victim, 6)
       cluster.kill(victim)
-      # The other one ends and says why, for whoever starts both again.
+      # The other worker ends with an error that says why.
       [status] = cluster.wait_for(other)
       self.assertEqual(status, 1)
       self.assertRegex(
@@ -118,10 +133,10 @@ class MultiWorkerTest(tf.test.TestCase):
     state = _expected(_CENTERS, 'cosine', None, 10)
     testing.assert_state(end, state)
 
-  def test_goes_on_after_the_chief_was_killed(self):
+  def test_training_continues_after_the_chief_was_killed(self):
     self._check_goes_on(_CHIEF)
 
-  def test_goes_on_after_a_worker_was_killed(self):
+  def test_training_continues_after_a_worker_was_killed(self):
     self._check_goes_on(_WORKER)
 
   def _check_told_to_end(self, *told):
@@ -161,17 +176,18 @@ class MultiWorkerTest(tf.test.TestCase):
       for name in both:
         self.assertIn(f'starts at step {stopped}', cluster.log(name))
       end = testing.checkpoint_values(cluster.model_dir)
-    # The step from 4 is under way; if it was too late to tell, one more.
+    # Both tasks wait in step 5 when they get the signal. If the other worker
+    # learns of it too late, one more step runs.
     self.assertIn(stopped, (5, 6))
     testing.assert_state(end, _expected(_CENTERS, 'cosine', None, 9))
 
-  def test_worker_is_told_to_end(self):
+  def test_all_workers_stop_when_one_worker_gets_sigterm(self):
     self._check_told_to_end(_WORKER)
 
-  def test_all_are_told_to_end(self):
+  def test_all_workers_stop_when_all_get_sigterm(self):
     self._check_told_to_end(_CHIEF, _WORKER)
 
-  def test_other_number_of_columns(self):
+  def test_different_numbers_of_columns_are_refused(self):
     with self._cluster(
         dict(use_mini_batch=False),
         batches=1,
@@ -187,7 +203,7 @@ class MultiWorkerTest(tf.test.TestCase):
         )
       self.assertIsNone(tf.train.latest_checkpoint(cluster.model_dir))
 
-  def test_infinity_on_one_worker_changes_the_model_of_none(self):
+  def test_infinity_on_one_worker_changes_no_model(self):
     with self._cluster(
         dict(initial_clusters=_CENTERS.tolist(), use_mini_batch=False),
         batches=3,

@@ -14,7 +14,7 @@ pytestmark = pytest.mark.slow
 
 class OneProcessTest(tf.test.TestCase):
 
-  def test_killed_between_checkpoints(self):
+  def test_training_continues_from_the_last_checkpoint_after_a_kill(self):
     kmeans = dict(initial_clusters='kmc2', mini_batch_steps_per_iteration=3)
     ends = []
     for gates in ({}, {'alone': [7]}):

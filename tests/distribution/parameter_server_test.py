@@ -1,6 +1,6 @@
 # Copyright 2026 The kmeans_estimator Authors.
 # SPDX-License-Identifier: Apache-2.0
-"""Tests parameter servers, with a process for each task of the cluster."""
+"""Tests parameter servers, with one process per task of the cluster."""
 
 import os
 import re
@@ -31,8 +31,8 @@ class ParameterServerTest(tf.test.TestCase):
   def _cluster(self, options, **jobs):
     return processes.Cluster(testing.temporary_folder(self), options, **jobs)
 
-  def test_goes_on_whoever_is_killed(self):
-    # One task at a time makes steps, so that it is known which these are.
+  def test_training_continues_after_any_task_was_killed(self):
+    # Only one task trains at a time, so that the order of the batches is known.
     with self._cluster(
         dict(
             kmeans=dict(
@@ -54,7 +54,7 @@ class ParameterServerTest(tf.test.TestCase):
       cluster.start('ps0', 'chief0')
       cluster.wait_for_gate('chief0', 'input')
       cluster.start('worker0')
-      # Now it waits for the centers.
+      # The worker now waits for the centers.
       cluster.wait_for_log('worker0', 'starts at step 0')
       cluster.open_gate('chief0', 'input')
       cluster.wait_for_gate('chief0', 0)
@@ -82,11 +82,12 @@ class ParameterServerTest(tf.test.TestCase):
           r'global step (\d+): .*score = (\S+)', cluster.log('evaluator0')
       )
     chief, worker = (task.batches(share, 2, 3) for share in range(2))
-    # Chosen from the first batch of the chief.
+    # The initial centers are points of the chief's first batch.
     for center in start:
       self.assertIn(center.tolist(), chief[0].tolist())
-    # The worker makes two steps and, started again, three. The chief makes one
-    # with the second of its batches before the checkpoint that it goes on from.
+    # The worker runs two steps and, after its restart, three. The chief runs
+    # one step, on its second batch, before the checkpoint from which it
+    # continues.
     state = _steps(
         numpy_model.initial_state(start, _METRIC, 2),
         [*worker[:2], *worker, chief[1], *chief * 3],
@@ -99,13 +100,14 @@ class ParameterServerTest(tf.test.TestCase):
     distances = numpy_model.distances(task.points(), state.clusters, _METRIC)
     self.assertAllClose(scores[-1], distances.min(axis=1).sum(), 1e-4)
 
-  def test_loses_no_update(self):
+  def test_no_update_is_lost(self):
     with self._cluster(
         dict(
             kmeans=dict(initial_clusters=_CENTERS.tolist()),
             batches=2,
             checkpoints=1000,
             max_steps=600,
+            summaries=True,
             gates=dict(chief0=[0, 400], worker0=[0]),
         ),
         ps=2,
@@ -118,14 +120,19 @@ class ParameterServerTest(tf.test.TestCase):
       cluster.wait_for_gate('worker0', 0)
       for name in ('worker0', 'chief0'):
         cluster.open_gate(name, 0)
-      # The chief's last step comes when the worker is in none, so that the
-      # checkpoint is of whole steps.
+      # The chief runs its last step after the worker has ended, so that the
+      # checkpoint contains complete steps.
       cluster.wait_for_gate('chief0', 400)
       self.assertEqual(cluster.wait_for('worker0'), (0,))
       cluster.open_gate('chief0', 400)
       self.assertEqual(cluster.wait_for('chief0'), (0,))
       end = testing.checkpoint_values(cluster.model_dir)
+      summaries = testing.cluster_summaries(cluster.model_dir)
     self.assertEqual(end['global_step'], 601)
+    # The chief tells of its own steps, by the number of all.
+    self.assertEqual(max(summaries), 601)
+    for values in summaries.values():
+      self.assertAllClose(values['clusters/share_of_points'].sum, 1)
     rows = len(task.batches(0, 2, 2)[0])
     self.assertEqual(end['Variable'].sum(), task.CLUSTERS + 601 * rows)
     distances = [
@@ -135,7 +142,7 @@ class ParameterServerTest(tf.test.TestCase):
     before, after = (d.min(axis=1).sum() for d in distances)
     self.assertLess(after, before)
 
-  def test_told_to_end(self):
+  def test_sigterm_ends_tasks_after_their_step(self):
     with self._cluster(
         dict(
             graceful=True,
@@ -169,7 +176,7 @@ class ParameterServerTest(tf.test.TestCase):
       log = cluster.log('chief0')
       end = testing.checkpoint_values(cluster.model_dir)
     rows = len(task.batches(0, 2, 2)[0])
-    # Each of the two ends the step that it was told in.
+    # Each of the two tasks completes the step in which it got the signal.
     self.assertEqual(stopped['global_step'], 12)
     self.assertEqual(stopped['Variable'].sum(), task.CLUSTERS + 12 * rows)
     self.assertIn('starts at step 12', log)

@@ -1,6 +1,6 @@
 # Copyright 2026 The kmeans_estimator Authors.
 # SPDX-License-Identifier: Apache-2.0
-"""Clusters of processes on this machine."""
+"""Clusters of processes on the local machine."""
 
 import contextlib
 import json
@@ -15,13 +15,13 @@ from tests.distribution import task
 
 _SECONDS_BETWEEN_LOOKS = 0.05
 _SECONDS_UNTIL_GIVING_UP = 50
-# Below those that systems give to whoever connects to somebody: such a port may
-# be taken again before the task is there that is to listen on it.
+# Below the ephemeral ports, which the system gives to outgoing connections: one
+# of these could be in use again before the task listens on it.
 _PORTS = range(15_000, 32_000)
 
 
 def free_addresses(number: int) -> List[str]:
-  """Finds ports that nobody listens on."""
+  """Finds ports on which no process listens."""
   ports = random.SystemRandom()
   addresses = []
   with contextlib.ExitStack() as sockets:
@@ -37,18 +37,20 @@ def free_addresses(number: int) -> List[str]:
 
 
 class Cluster:
-  """Tasks that run `tests.distribution.task`; a context that kills them all.
+  """A cluster of tasks that run `tests.distribution.task`.
 
-  A task is named by its job and its number, as in `'worker0'`.
+  As a context manager, it kills all tasks at the end. The name of a task is its
+  job and its index, as in `'worker0'`.
   """
 
   def __init__(self, folder: str, options: Dict[str, Any], **jobs: int):
-    """Finds a free port for each task, and starts none.
+    """Finds a free port for each task, but starts no task.
 
     Args:
-      folder: where the logs, the model and the gates of the tasks are.
-      options: for `tests.distribution.task`.
-      **jobs: number of tasks of each job; none for a process on its own.
+      folder: the folder of the logs, the model and the gates.
+      options: options of `tests.distribution.task`.
+      **jobs: number of tasks of each job; no jobs: one process without a
+        cluster.
     """
     self._folder = folder
     self._options = options
@@ -70,7 +72,7 @@ class Cluster:
     return os.path.join(self._folder, 'model')
 
   def start(self, *names: str) -> None:
-    """Starts tasks, or starts them anew."""
+    """Starts or restarts tasks."""
     for name in names:
       job, index = _job_and_index(name)
       tf_config = {
@@ -86,12 +88,12 @@ class Cluster:
       )
 
   def kill(self, name: str) -> None:
-    """As `kill -9` does."""
+    """Sends SIGKILL to tasks."""
     self._tasks[name].kill()
     self._tasks[name].join()
 
   def terminate(self, name: str) -> None:
-    """As `kill` does."""
+    """Sends SIGTERM to a task."""
     self._tasks[name].terminate()
 
   def log(self, name: str) -> str:
@@ -102,7 +104,7 @@ class Cluster:
     return os.path.join(self._folder, name + '.log')
 
   def wait_for(self, *names: str) -> Tuple[int, ...]:
-    """Waits until tasks have ended, and returns their exit statuses."""
+    """Waits until tasks have ended; returns their exit statuses."""
     self._wait(
         lambda: not any(self._tasks[name].is_alive() for name in names),
         f'end of {names}',
@@ -110,16 +112,16 @@ class Cluster:
     return tuple(self._tasks[name].exitcode for name in names)
 
   def wait_for_log(self, name: str, text: str) -> None:
-    """Waits for a task to log something."""
+    """Waits until a task has logged a text."""
     self._wait_in(name, lambda: text in self.log(name), repr(text))
 
   def wait_for_gate(self, name: str, gate: Union[int, str]) -> None:
-    """Waits for a task to stand at one of its gates."""
+    """Waits until a task waits at one of its gates."""
     path = self._gate(name, gate) + '.stands'
     self._wait_in(name, lambda: os.path.exists(path), f'gate {gate}')
 
   def open_gate(self, name: str, gate: Union[int, str]) -> None:
-    """Lets a task pass, now and after it was started anew."""
+    """Opens a gate for a task, also for the time after a restart."""
     open(self._gate(name, gate) + '.open', 'w').close()
 
   def _gate(self, name, gate):

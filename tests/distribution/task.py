@@ -1,6 +1,6 @@
 # Copyright 2026 The kmeans_estimator Authors.
 # SPDX-License-Identifier: Apache-2.0
-"""What a process of a cluster does, see `processes.Cluster`."""
+"""The program of each process of a `processes.Cluster`."""
 
 import json
 import multiprocessing
@@ -22,17 +22,17 @@ CLUSTERS = 6
 
 
 def points() -> np.ndarray:
-  """What all tasks together cluster."""
+  """Returns the points that the tasks share."""
   return np.random.RandomState(3).uniform(-4, 4, [ROWS, 3]).astype(np.float32)
 
 
 def batches(share: int, shares: int, per_epoch: int) -> list:
-  """The batches of an epoch of one of the tasks that share the points."""
+  """Returns the batches of one epoch of a task's share of the points."""
   return np.split(points()[share::shares], per_epoch)
 
 
 def _end_with_tests():
-  """Ends this process when the one that runs the tests ends, in any way."""
+  """Ends this process when the process that runs the tests ends."""
   connection.wait([multiprocessing.parent_process().sentinel])
   os._exit(1)
 
@@ -46,7 +46,7 @@ def _stand_at(gate):
 
 
 class _Gates(tf.compat.v1.train.SessionRunHook):
-  """Holds the task at some steps until the test lets it pass."""
+  """Makes the task wait at some steps until the test opens their gates."""
 
   def __init__(self, path, steps):
     self._path = path
@@ -69,24 +69,26 @@ class _Gates(tf.compat.v1.train.SessionRunHook):
 
 
 def main(folder: str, name: str, options: dict) -> None:
-  """Trains as one task, or evaluates.
+  """Trains or evaluates as one task of a cluster.
 
   Args:
-    folder: that of the cluster.
-    name: of this task.
+    folder: the folder of the cluster.
+    name: the name of this task.
     options:
       multi_worker: whether to use MultiWorkerMirroredStrategy.
       kmeans: arguments of KMeansClustering.
-      batches: an epoch, of each task.
-      max_steps: when to end.
-      checkpoints: steps from one to the next.
-      gates: steps at which tasks wait for the test, by their names. A task
-        comes to the next gate after it has made a step.
-      held_inputs: names of tasks whose input is to wait at the gate 'input'.
+      batches: number of batches in an epoch of each task.
+      max_steps: the global step at which training ends.
+      checkpoints: number of steps between checkpoints.
+      gates: for each task, the steps at which it waits for the test. A task
+        runs at least one step between two gates.
+      held_inputs: names of tasks whose input waits at the gate 'input'.
       ends: names of tasks whose input ends after one epoch.
-      bad_columns, bad_values: names of tasks whose input is to be bad.
-      timeout: milliseconds that a step may take.
+      bad_columns: names of tasks whose input has the wrong number of columns.
+      bad_values: names of tasks whose input has a value that is not finite.
+      timeout: the time limit of a step, in milliseconds.
       graceful: whether to use GracefulStopHook.
+      summaries: whether to use ClusterSummaryHook, for each step.
   """
   threading.Thread(target=_end_with_tests, daemon=True).start()
   tf.compat.v1.logging.set_verbosity(tf.compat.v1.logging.INFO)
@@ -137,6 +139,8 @@ def main(folder: str, name: str, options: dict) -> None:
   hooks = [_Gates(path, options.get('gates', {}).get(name, []))]
   if options.get('graceful'):
     hooks.append(hooks_lib.GracefulStopHook())
+  if options.get('summaries'):
+    hooks.append(hooks_lib.ClusterSummaryHook(save_steps=1))
   if options.get('alone'):
     kmeans.train(train_input, max_steps=options['max_steps'], hooks=hooks)
     return

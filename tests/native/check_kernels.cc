@@ -1,14 +1,14 @@
 // Copyright 2026 The kmeans_estimator Authors.
 // SPDX-License-Identifier: Apache-2.0
 //
-// Runs kernels and ops on random batches, and compares what they compute with
-// plain loops in higher precision.
+// Runs kernels and ops on random batches, and compares their results with plain
+// loops in higher precision.
 //
-//   check_kernels                  prints the instruction sets, a line each
-//   check_kernels NAME CASES SEED  checks one of them; the exit status is 77 if
-//                                  this machine cannot run it
+//   check_kernels                  prints the instruction sets, one per line
+//   check_kernels NAME CASES SEED  checks an instruction set; the exit status
+//                                  is 77 if this machine does not support it
 //
-// sanitize.py builds and runs this.
+// sanitize.py builds and runs this program.
 
 #include <algorithm>
 #include <cmath>
@@ -41,7 +41,7 @@ const Kernels* const kAll[] = {
 #endif
 };
 
-// Says what is being checked, if a check fails.
+// Describes the current check in the message of a failure.
 char description[512];
 
 __attribute__((format(printf, 2, 3))) void Expect(bool condition,
@@ -60,19 +60,20 @@ class Random {
  public:
   explicit Random(uint64_t seed) : engine_(seed) {}
 
-  // In [low, high].
+  // Returns an integer in [low, high].
   int64_t Integer(int64_t low, int64_t high) {
     return low + engine_() % (high - low + 1);
   }
   bool Chance(int percent) { return Integer(0, 99) < percent; }
   double Uniform() { return (engine_() >> 11) * 0x1p-53; }
-  // Bell-shaped, of mean 0 and variance 1.
+  // Returns a number of a bell-shaped distribution of mean 0 and variance 1.
   double Normal() {
     double sum = 0;
     for (int i = 0; i < 12; ++i) sum += Uniform();
     return sum - 6;
   }
-  // Mostly small, with all sizes around a vector's and a block's.
+  // Returns a mostly small size; sizes near those of a vector and of a block
+  // occur.
   int64_t Size(int64_t low, int64_t high) {
     const int64_t limit = Chance(60) ? std::min<int64_t>(high, 20) : high;
     return Integer(low, limit);
@@ -88,7 +89,7 @@ constexpr TF_DataType kType = std::is_same<T, float>::value    ? TF_FLOAT
                               : std::is_same<T, double>::value ? TF_DOUBLE
                                                                : TF_INT64;
 
-// A tensor somewhere in memory: most are not aligned to a vector.
+// Makes a tensor at a random offset in memory, mostly not aligned to a vector.
 template <typename T>
 fake::Value NewValue(Random& random, const fake::Dims& dims) {
   return fake::Value(kType<T>, dims, random.Integer(0, 3));
@@ -100,7 +101,7 @@ fake::Value Scalar(int64_t value) {
   return scalar;
 }
 
-// What numbers a batch is made of.
+// The kinds of numbers in a batch.
 enum Kind {
   kIntegers,   // small: no operation rounds, so results are exact
   kNormal,
@@ -117,7 +118,7 @@ const char* const kKindNames[] = {"integers",   "normal", "far",
                                   "copies",     "not finite", "zeros",
                                   "huge",       "too large",  "tiny"};
 
-// More precise than T.
+// A type of higher precision than T.
 template <typename T>
 using Wide = typename std::conditional<std::is_same<T, float>::value, double,
                                        long double>::type;
@@ -184,7 +185,7 @@ struct Batch {
 template <typename T>
 Batch<T> NewBatch(Random& random) {
   const Kind kind = static_cast<Kind>(random.Integer(0, kNumKinds - 1));
-  // Large products of d and k make an op divide few rows into parts.
+  // With a large d * k an op divides even few rows into parts.
   const bool is_large = random.Chance(10);
   const int64_t d = is_large ? random.Integer(150, 300) : random.Size(1, 70);
   const int64_t k = is_large ? random.Integer(60, 120) : random.Size(1, 60);
@@ -251,7 +252,7 @@ struct Allocated {
   fake::Value index, distance, sums, totals;
 };
 
-// Checks each row and the sums over the rows [begin, end).
+// Checks the results of the rows [begin, end), and the sums over them.
 template <typename T>
 void CheckAllocation(const Batch<T>& batch, int64_t begin, int64_t end,
                      const Allocated<T>& got, bool with_sums) {
@@ -261,7 +262,7 @@ void CheckAllocation(const Batch<T>& batch, int64_t begin, int64_t end,
   const bool is_exact = batch.kind == kIntegers && !batch.cosine;
   const W error = is_exact ? 0 : 2 * (d + 8) * kEpsilon<T>;
   const W largest = std::numeric_limits<T>::max();
-  // Below it numbers are not rounded to their own size.
+  // Below this, rounding errors are not proportional to the number (denormals).
   const W smallest = 2 * d * W(std::numeric_limits<T>::min());
 
   W extent = 0;
@@ -319,7 +320,7 @@ void CheckAllocation(const Batch<T>& batch, int64_t begin, int64_t end,
              static_cast<long long>(index),
              static_cast<long long>(nearest - distances.begin()));
     } else if (batch.cosine || batch.kind != kTooLarge) {
-      // Scores are of the size of the extent, and so are their errors.
+      // The rounding errors of scores grow with the extent of the data.
       const W farthest = std::max(
           extent, *std::max_element(distances.begin(), distances.end()));
       Expect(want <= *nearest + 2 * error * farthest + smallest,
@@ -343,7 +344,7 @@ void CheckAllocation(const Batch<T>& batch, int64_t begin, int64_t end,
   }
   if (!with_sums) return;
   constexpr W kDouble = std::numeric_limits<double>::epsilon();
-  // Those of float64 points are corrected, and their errors do not add up.
+  // Sums of float64 points are compensated: their errors do not accumulate.
   const int64_t num_errors = std::is_same<T, float>::value ? end - begin + 8 : 2;
   const W sum_error =
       is_exact ? 0 : (batch.cosine ? error : 0) + kDouble * num_errors;
@@ -373,7 +374,7 @@ bool SameBytes(const fake::Value& a, const fake::Value& b, int64_t begin) {
   return !memcmp(a.get<T>(), b.get<T>() + begin, a.size() * sizeof(T));
 }
 
-// The kernel on some of the rows; the op on all rows, in parts.
+// Checks the kernel on some of the rows, and the op on all rows, in parts.
 template <typename T>
 void CheckAllocate(Random& random, const KernelsOf<T>& kernels) {
   const Batch<T> batch = NewBatch<T>(random);
@@ -402,7 +403,8 @@ void CheckAllocate(Random& random, const KernelsOf<T>& kernels) {
     CheckAllocation(batch, begin, end, got, with_sums);
     return got;
   };
-  // The two may differ in rounding, as the compiler may treat them differently.
+  // With and without sums, results may round differently, because the compiler
+  // may optimize the two cases differently. So the slice is run like the whole.
   const bool with_sums = random.Chance(50);
   run(0, n, !with_sums);
   const Allocated<T> whole = run(0, n, with_sums);
@@ -446,7 +448,7 @@ void CheckAllocate(Random& random, const KernelsOf<T>& kernels) {
          static_cast<long long>(row));
 }
 
-// A batch with empty clusters, whose allocation is made up.
+// Checks relocation of a batch with empty clusters and an invented allocation.
 template <typename T>
 void CheckRelocate(Random& random) {
   Batch<T> batch = NewBatch<T>(random);
@@ -458,7 +460,7 @@ void CheckRelocate(Random& random) {
   const fake::Value old_totals = NewValue<double>(random, {k});
   for (int64_t i = 0; i < n; ++i) {
     index.get<int64_t>()[i] = random.Integer(0, k - 1);
-    // With ties, and NaN.
+    // Distances include ties and NaN.
     distance.get<T>()[i] =
         random.Chance(5) ? std::numeric_limits<T>::quiet_NaN()
                          : random.Integer(0, 2 * n);
@@ -480,7 +482,7 @@ void CheckRelocate(Random& random) {
     return distance.get<T>()[i] > distance.get<T>()[j];
   });
   auto next = rows.begin();
-  // How large the numbers were that made a sum.
+  // The magnitudes of the summands of each sum, which limit its rounding error.
   std::vector<double> sizes(k * d, 10);
   for (int64_t c = 0; c < k && next != rows.end(); ++c) {
     if (old_totals.get<double>()[c] > 0) continue;
@@ -521,7 +523,7 @@ void CheckRelocate(Random& random) {
   }
 }
 
-// Philox 4x32-10, word by word.
+// Returns the words of a Philox 4x32-10 stream one by one.
 class Philox {
  public:
   Philox(uint64_t seed, uint64_t stream) : seed_(seed), stream_(stream) {}
@@ -548,7 +550,7 @@ class Philox {
     const uint64_t low = Word();
     return low | uint64_t{Word()} << 32;
   }
-  // A row by its weight, as `philox.draw_by_weight` says.
+  // Draws a row by its weight, as `philox.weighted_integers` documents.
   int64_t Row(const std::vector<double>& weights, bool weighted) {
     const int64_t n = weights.size();
     const uint64_t number = Integer();
@@ -587,7 +589,7 @@ std::vector<Wide<T>> Row(const Batch<T>& batch, int64_t i) {
   return std::vector<Wide<T>>(row, row + batch.d);
 }
 
-// Exact for integers only.
+// The expected result is exact only for integers.
 template <typename T>
 std::vector<int64_t> KMeansPlusPlusByLoop(const Batch<T>& batch, int64_t m,
                                           int64_t num_candidates, uint64_t seed,
@@ -642,7 +644,7 @@ template <typename T>
 void CheckKMeansPlusPlus(Random& random) {
   const Batch<T> batch = NewBatch<T>(random);
   const std::vector<double> weights = Weights(batch);
-  // Rows of weight 0 cannot be chosen.
+  // Rows of weight 0 must not be chosen.
   const int64_t limit = std::count_if(weights.begin(), weights.end(),
                                       [](double weight) { return weight > 0; });
   const int64_t m = random.Integer(0, std::min<int64_t>(limit, 20));
@@ -670,7 +672,7 @@ void CheckKMeansPlusPlus(Random& random) {
          static_cast<long long>(seed), static_cast<long long>(num_candidates));
 }
 
-// Where a chain ends over rows from `begin` on.
+// Returns the final state of a chain over the rows from `begin` on.
 template <typename T>
 int64_t ChainByLoop(const std::vector<T>& distances,
                     const std::vector<double>& weights, int64_t begin,
@@ -799,7 +801,7 @@ void CheckFinite(Random& random) {
                 n > 5 ? "[[0][1][2][3][4]...]" : "[[0]");
 }
 
-// Inputs that do not fit, and no memory.
+// Checks the errors for inputs of wrong shapes and for too little memory.
 template <typename T>
 void CheckFailures(const KernelsOf<T>& kernels) {
   constexpr TF_DataType type = kType<T>;
@@ -870,7 +872,8 @@ void CheckFailures(const KernelsOf<T>& kernels) {
                 "with 0 candidates for each");
   ExpectFailure(plus_plus(zeros({4, 3}), 1, 1, 0), TF_RESOURCE_EXHAUSTED,
                 "There is no memory.");
-  // Nothing reads the points: the kernel's own memory comes first.
+  // The points are never read: the kernel first allocates scratch memory, which
+  // fails.
   fake::Value endless = zeros({1, 1});
   endless.dims = {int64_t{1} << 42, 1};
   ExpectFailure(plus_plus(endless, 1, 1), TF_RESOURCE_EXHAUSTED,
@@ -899,7 +902,7 @@ void CheckFailures(const KernelsOf<T>& kernels) {
   ExpectFailure(fake::RunOp("KmeansEstimator>Kmc2Chain", type, {},
                             {zeros({0}), Scalar(0)}),
                 TF_INVALID_ARGUMENT,
-                "distances must have at least 1 element.");
+                "distances must have at least 1 element, got none.");
 
   strcpy(description, "allocate");
   Allocation<T> a = {};

@@ -7,7 +7,7 @@
 #include <cstdlib>
 #include <cstring>
 
-// Ends the program if the ops use TensorFlow as they must not.
+// Ends the program if an op uses TensorFlow's C API in a wrong way.
 #define REQUIRE(condition)                                               \
   do {                                                                   \
     if (!(condition)) {                                                  \
@@ -74,13 +74,13 @@ struct Op {
   std::map<TF_DataType, TF_KernelBuilder> kernels;
 };
 
-// Ops are registered before main.
+// Created on first use, because ops are registered before main runs.
 std::map<std::string, Op>& Ops() {
   static auto& ops = *new std::map<std::string, Op>;
   return ops;
 }
 
-// Handles that were made and not yet deleted.
+// The number of handles that exist, to find leaks.
 int num_handles = 0;
 
 template <typename T>
@@ -99,7 +99,7 @@ size_t SizeOf(TF_DataType type) {
   return type == TF_FLOAT || type == TF_INT32 ? 4 : 8;
 }
 
-// What follows the colon in "name: type".
+// Returns the text after the colon in "name: type".
 std::string TypeOf(const std::string& spec) {
   return spec.substr(spec.find(':') + 2);
 }
@@ -140,7 +140,7 @@ Outcome RunOp(const std::string& name, TF_DataType type,
   const Op& op = Ops().at(name);
   REQUIRE(op.kernels.count(type));
   const TF_KernelBuilder& kernel = op.kernels.at(type);
-  // TensorFlow refuses attributes and inputs that the definition lacks.
+  // As TensorFlow does, refuses attributes and inputs that are not defined.
   size_t num_attributes = 0;
   for (const std::string& spec : op.definition.attributes) {
     const std::string attribute = spec.substr(0, spec.find(':'));
@@ -266,7 +266,7 @@ void TF_ShapeInferenceContextWithRank(TF_ShapeInferenceContext*,
                                       TF_ShapeHandle* result,
                                       TF_Status* status) {
   if (handle->shape && int64_t(handle->shape->size()) != rank) {
-    Set(status, TF_INVALID_ARGUMENT, "The shape has another rank.");
+    Set(status, TF_INVALID_ARGUMENT, "The shape has the wrong rank.");
     return;
   }
   result->shape = handle->shape.value_or(fake::Dims(rank, -1));
@@ -333,7 +333,7 @@ void TF_OpKernelConstruction_GetAttrBool(TF_OpKernelConstruction* construction,
   TF_OpKernelConstruction_GetAttrInt64(construction, name, &number, status);
   if (status->code == TF_OK) *value = number;
 }
-// Every text attribute is its own name.
+// The value of every string attribute is the name of the attribute.
 void TF_OpKernelConstruction_GetAttrString(
     TF_OpKernelConstruction* construction, const char* name, char* value,
     size_t max_length, TF_Status* status) {
@@ -365,7 +365,7 @@ TF_Tensor* TF_AllocateOutput(TF_OpKernelContext* context, int index,
     Set(status, TF_RESOURCE_EXHAUSTED, "There is no memory.");
     return nullptr;
   }
-  // An odd place, though one that TensorFlow would align.
+  // Not aligned to a vector, though TensorFlow would align it.
   const fake::Value value(type, shape, 1);
   context->outputs.emplace(index, value);
   Set(status, TF_OK);

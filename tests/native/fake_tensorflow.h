@@ -1,10 +1,11 @@
 // Copyright 2026 The kmeans_estimator Authors.
 // SPDX-License-Identifier: Apache-2.0
 //
-// As much of TensorFlow as the ops call, so that they run under sanitizers and
-// emulators. Tensors lie at the end of memory of their exact size, so that a
-// sanitizer sees every step beyond the end, and outputs begin as bytes 0xff,
-// which are NaN and -1, so that a test sees what was not written.
+// A stand-in for the part of TensorFlow that the ops call, so that they run
+// under sanitizers and emulators. The memory of a tensor ends with its last
+// element, so that a sanitizer finds every access beyond the end. Outputs are
+// initialised with bytes 0xff, which are NaN or -1, so that a test finds
+// elements that were not written.
 
 #ifndef KMEANS_ESTIMATOR_TESTS_NATIVE_FAKE_TENSORFLOW_H_
 #define KMEANS_ESTIMATOR_TESTS_NATIVE_FAKE_TENSORFLOW_H_
@@ -21,14 +22,14 @@
 namespace fake {
 
 typedef std::vector<int64_t> Dims;
-typedef std::optional<Dims> Shape;  // without a value if the rank is unknown
+typedef std::optional<Dims> Shape;  // no value: the rank is unknown
 
 int64_t NumElements(const Dims& dims);
 
 // A tensor; copies share the memory.
 struct Value {
-  // `offset` elements lie before the first one in memory. Memory is aligned to
-  // 16 bytes, so most offsets make data that are not aligned to a vector.
+  // `offset` elements precede the first element in memory. Memory is aligned to
+  // 16 bytes, so with most offsets data is not aligned to a vector.
   Value(TF_DataType type, const Dims& dims, int64_t offset);
 
   template <typename T>
@@ -43,7 +44,7 @@ struct Value {
   char* data;
 };
 
-// How a run of an op or of its shape function ended.
+// The status of a run of an op or of its shape function.
 struct Outcome {
   TF_Code code;
   std::string message;
@@ -53,8 +54,8 @@ struct Outcome {
 
 typedef std::map<std::string, int64_t> Attributes;
 
-// Runs the kernel for type T of a registered op. If `failing_output` is not
-// negative there is no memory for that output.
+// Runs the kernel for type T of a registered op. If `failing_output` >= 0, the
+// allocation of that output fails.
 Outcome RunOp(const std::string& op, TF_DataType type,
               const Attributes& attributes, const std::vector<Value>& inputs,
               int failing_output = -1);

@@ -1,6 +1,6 @@
 # Copyright 2026 The kmeans_estimator Authors.
 # SPDX-License-Identifier: Apache-2.0
-"""Tests of whether there are native ops, and of what is said if not."""
+"""Tests loading of the native ops, and the messages if it fails."""
 
 import os
 import pathlib
@@ -21,7 +21,7 @@ class LoadingTest(tf.test.TestCase):
     self.folder = pathlib.Path(testing.temporary_folder(self))
 
   def _load(self, library):
-    """What loading `library` gives, and the warnings."""
+    """Loads `library`; returns the outcome and the warnings."""
     with mock.patch.object(native, '_LIBRARY', library):
       with mock.patch.object(
           tf.compat.v1.logging, 'warning'
@@ -39,14 +39,14 @@ class LoadingTest(tf.test.TestCase):
       os.utime(path, (modified, modified))
     return path
 
-  def test_not_built(self):
+  def test_missing_library_is_reported_without_a_warning(self):
     library = self.folder / '_kernels.so'
     loading, warnings = self._load(library)
     self.assertIsNone(loading.library)
     self.assertIn('are not built', loading.failure)
     self.assertEmpty(warnings)
 
-  def test_not_a_library(self):
+  def test_file_that_is_no_library_gives_a_warning(self):
     library = self._write('_kernels.so')
     loading, warnings = self._load(library)
     self.assertIsNone(loading.library)
@@ -55,7 +55,7 @@ class LoadingTest(tf.test.TestCase):
     self.assertIn('uses its portable ops', warnings[0])
     self.assertIn(str(library), warnings[0])
 
-  def test_older_than_its_sources(self):
+  def test_library_older_than_its_sources_gives_a_warning(self):
     library = self._write('_kernels.so', 1000)
     self._write('simd.h', 1000)
     self._write('__init__.py', 1001)
@@ -72,7 +72,7 @@ class LoadingTest(tf.test.TestCase):
     if native.is_available():
       self.assertFalse(native._is_stale())
 
-  def test_state(self):
+  def test_state_of_this_process_is_consistent(self):
     if native.is_available():
       self.assertIsNone(native.unavailable_because())
       self.assertIn(
@@ -91,7 +91,7 @@ class VersionsTest(tf.test.TestCase):
     self.assertEqual(result.status, 0, result.err)
     return result.out.splitlines()
 
-  def test_this_process(self):
+  def test_versions_describe_this_process(self):
     lines = self._versions()
     self.assertLen(lines, 4)
     self.assertStartsWith(lines[0], 'kmeans_estimator ')
@@ -104,12 +104,12 @@ class VersionsTest(tf.test.TestCase):
         else f'ops on CPUs: portable: {native.unavailable_because()}',
     )
 
-  def test_switched_off(self):
+  def test_versions_say_that_native_ops_are_disabled(self):
     lines = self._versions(KMEANS_ESTIMATOR_NATIVE='0')
     self.assertEqual(
         lines[3],
-        'ops on CPUs: portable: KMEANS_ESTIMATOR_NATIVE=0 switches the native '
-        'ops off',
+        'ops on CPUs: portable: KMEANS_ESTIMATOR_NATIVE=0 disables the native '
+        'ops',
     )
 
 

@@ -1,6 +1,6 @@
 # Copyright 2026 The kmeans_estimator Authors.
 # SPDX-License-Identifier: Apache-2.0
-"""The native ops against float64 NumPy, over shapes that nobody chose."""
+"""Tests the native ops against float64 NumPy, on random shapes."""
 
 import os
 import unittest
@@ -50,7 +50,7 @@ class AllocateTest(tf.test.TestCase):
   @hypothesis.settings(max_examples=120, deadline=None, derandomize=True)
   @hypothesis.given(_cases())
   def test_equals_numpy(self, case):
-    # Nothing changes where the processor does not have it.
+    # Has no effect if the processor lacks the instruction set.
     native.use_instruction_set(case['instruction_set'])
     self.addCleanup(native.use_instruction_set, None)
     n, d, k = case['shape']
@@ -91,7 +91,7 @@ class AllocateTest(tf.test.TestCase):
     np.add.at(sums, index, weights[:, np.newaxis] * exact_points)
     np.add.at(totals, index, weights)
     self.assertAllEqual(allocated.totals, totals)
-    # Points of unit length are rounded to their dtype before they are added up.
+    # Points of unit length are rounded to their dtype before they are summed.
     self.assertAllClose(
         allocated.sums, sums, 1e-12, 1e-5 if cosine and rtol > 1e-9 else 1e-11
     )

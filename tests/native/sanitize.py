@@ -7,10 +7,10 @@
   CXX=aarch64-linux-gnu-g++ python -m tests.native.sanitize \\
       --sanitizers=undefined --runner='qemu-aarch64 -L /usr/aarch64-linux-gnu'
 
-Builds `check_kernels.cc` with the library's objects, and with a stand-in for
-TensorFlow, and runs it for each instruction set that the machine has. A second
-program has the same kernels with vectors that are longer than the machine's:
-what is written for AVX-512 runs on machines without it.
+Builds `check_kernels.cc` with the library's objects and a stand-in for
+TensorFlow, and runs it for each instruction set of the machine. A second
+program has the same kernels with longer vectors than the machine has. So the
+code for AVX-512 vectors also runs on machines without AVX-512.
 """
 
 import argparse
@@ -27,7 +27,7 @@ import build_native
 _HERE = pathlib.Path(__file__).parent.resolve()
 NOT_ON_THIS_MACHINE = 77
 _ENVIRONMENT = {
-    # Kernels report that there is no memory, and the checks ask for too much.
+    # The checks request too much memory, to see that kernels report this error.
     'ASAN_OPTIONS': 'allocator_may_return_null=1',
     'UBSAN_OPTIONS': 'print_stacktrace=1',
 }
@@ -37,7 +37,7 @@ class Program(NamedTuple):
   """A program to build.
 
   Attributes:
-    name: what is special about it.
+    name: describes how the program differs from the other one.
     objects: the objects of the library.
     options: compiler options of its kernels.
   """
@@ -50,7 +50,7 @@ class Program(NamedTuple):
 def programs(machine: str) -> List[Program]:
   """Lists the programs to check on a machine."""
   objects = build_native.objects(machine)
-  # GCC notes that such vectors are passed in other ways elsewhere.
+  # GCC would note that other compilers pass long vectors differently.
   options = ('-Wno-psabi',)
   if machine == 'x86_64':
     long = (
@@ -77,25 +77,25 @@ def build(
   """Builds a program; returns its path.
 
   Args:
-    program: which.
+    program: the program.
     compiler: the compiler's command.
-    sanitizers: those of the compiler's `-fsanitize`, separated by commas.
-    folder: where to put files.
+    sanitizers: argument of the compiler's `-fsanitize`, separated by commas.
+    folder: the folder of the built files.
 
   Raises:
-    build_native.BuildError: if the compiler fails or has a warning.
+    build_native.BuildError: the compiler failed or gave a warning.
   """
   options = ['-g', '-Wall', '-Wextra', '-Werror', *program.options]
   link_options = []
   if sanitizers:
     link_options = [
-        # Sanitized code compiles in a quarter of the time so.
+        # Sanitized code compiles four times as fast with -O1 as with -O3.
         '-O1',
         f'-fsanitize={sanitizers}',
         '-fno-sanitize-recover=all',
         '-fno-omit-frame-pointer',
     ]
-  # The checks themselves are not what is checked, and compile faster so.
+  # The code of the checks needs no sanitizers, and compiles faster without.
   unchecked = ['-O1', '-fno-sanitize=all', f'-I{_HERE}']
   objects = [
       *program.objects,
@@ -119,12 +119,12 @@ def run(
 
   Args:
     path: the program.
-    runner: the command that runs programs; empty: this machine does.
-    cases: how many batches to check in each float type.
-    seed: what the batches are drawn from.
+    runner: a command that runs the program; empty: run it directly.
+    cases: the number of batches to check for each float type.
+    seed: the seed of the random batches.
 
   Yields:
-    The instruction set, the exit status, and what was written.
+    The instruction set, the exit status, and the output.
   """
   names = subprocess.run(
       [*runner, path], check=True, capture_output=True, text=True

@@ -1,6 +1,6 @@
 # Copyright 2026 The kmeans_estimator Authors.
 # SPDX-License-Identifier: Apache-2.0
-"""Runs the checks of `sanitize.py`, on fewer batches than the script."""
+"""Runs the checks of `sanitize.py` on fewer batches than the script."""
 
 import pathlib
 
@@ -16,7 +16,7 @@ pytestmark = pytest.mark.slow
 
 
 def _machine():
-  """The machine that a compiler makes code for; None without a compiler."""
+  """Returns the machine that a compiler generates code for, or None."""
   try:
     return build_native.machine_of(build_native.compiler_command())
   except build_native.BuildError:
@@ -26,7 +26,7 @@ def _machine():
 class SanitizeTest(parameterized.TestCase):
 
   @parameterized.parameters(0, 1)
-  def test_program(self, number):
+  def test_program_passes_on_every_instruction_set(self, number):
     machine = _machine()
     if machine is None:
       self.skipTest('There is no C++ compiler.')

@@ -1,6 +1,6 @@
 # Copyright 2026 The kmeans_estimator Authors.
 # SPDX-License-Identifier: Apache-2.0
-"""Checkpoints go both ways between this package and the reference."""
+"""Tests that checkpoints of this package and the reference are compatible."""
 
 import json
 import os
@@ -16,7 +16,7 @@ from kmeans_estimator.ops import clustering_ops
 from tests import numpy_model
 from tests import testing
 
-# Ours and the oracle.
+# This package and the reference.
 GRAPHS = clustering_ops.KMeans, testing.reference_ops.KMeans
 ESTIMATORS = kmeans_estimator.KMeans, testing.ReferenceKMeans
 BATCHES = np.load(os.path.join(testing.TESTDATA, 'batches.npy'))
@@ -58,7 +58,7 @@ def metric_of(arguments):
 class CheckpointsTest(parameterized.TestCase):
 
   def golden(self, name):
-    """A model directory of the reference, and its constructor's arguments."""
+    """Returns a model_dir of the reference, its checkpoint and arguments."""
     folder = os.path.join(testing.TESTDATA, name)
     model_dir = os.path.join(testing.temporary_folder(self), 'model')
     shutil.copytree(folder, model_dir)
@@ -85,7 +85,7 @@ class CheckpointsTest(parameterized.TestCase):
     self.assertCountEqual(folders, TRAINED + UNTRAINED)
 
   @parameterized.parameters(*TRAINED)
-  def test_golden_model_answers_as_it_did(self, name):
+  def test_golden_model_gives_the_predictions_of_the_reference(self, name):
     model_dir, _, arguments = self.golden(name)
     kmeans = self.estimator(kmeans_estimator.KMeans, model_dir, arguments)
     with np.load(
@@ -101,7 +101,7 @@ class CheckpointsTest(parameterized.TestCase):
       )
 
   @parameterized.parameters(*TRAINED)
-  def test_golden_training_goes_on(self, name):
+  def test_training_continues_from_golden_checkpoints(self, name):
     model_dir, path, arguments = self.golden(name)
     values = testing.checkpoint_values(path)
     state = testing.state_of(
@@ -111,7 +111,7 @@ class CheckpointsTest(parameterized.TestCase):
       self.assertEqual(state.update_in_steps, 0)
     kmeans = self.estimator(kmeans_estimator.KMeans, model_dir, arguments)
     more = BATCHES[int(values['global_step']) :]
-    # Twice, so that the second time it goes on from a checkpoint of ours.
+    # Train twice: the second training continues from a checkpoint of ours.
     for batches in more[:1], more[1:]:
       kmeans.train(testing.input_fn(*batches))
       for batch in batches:
@@ -120,7 +120,7 @@ class CheckpointsTest(parameterized.TestCase):
     self.assertEqual(kmeans.get_variable_value('global_step'), len(BATCHES))
 
   @parameterized.parameters(*UNTRAINED)
-  def test_golden_initialization_goes_on(self, name):
+  def test_initialization_continues_from_golden_checkpoints(self, name):
     _, path, arguments = self.golden(name)
     chosen = testing.checkpoint_values(path)['clusters'].reshape([-1, 3])
     self.assertLen(chosen, 2 if 'during' in name else 0)
@@ -139,7 +139,9 @@ class CheckpointsTest(parameterized.TestCase):
       )
 
   @parameterized.parameters(*UNTRAINED)
-  def test_golden_initialization_is_followed_by_training(self, name):
+  def test_golden_checkpoints_without_centers_are_initialized_and_trained(
+      self, name
+  ):
     model_dir, path, arguments = self.golden(name)
     kmeans = self.estimator(kmeans_estimator.KMeans, model_dir, arguments)
     kmeans.train(testing.input_fn(*BATCHES), steps=2)
@@ -152,10 +154,12 @@ class CheckpointsTest(parameterized.TestCase):
   @parameterized.product(
       mode=tuple(MODES),
       metric=numpy_model.METRICS,
-      # Within an iteration of three steps, and at the end of one.
+      # The last step is within, or at the end of, an iteration of three steps.
       steps=(2, 3),
   )
-  def test_training_changes_hands(self, mode, metric, steps):
+  def test_training_alternates_between_ours_and_the_reference(
+      self, mode, metric, steps
+  ):
     arguments = dict(
         initial_clusters=BATCHES[0, :K], distance_metric=metric, **MODES[mode]
     )
@@ -167,7 +171,7 @@ class CheckpointsTest(parameterized.TestCase):
     ]
     m = steps_per_iteration(arguments)
     state = numpy_model.initial_state(BATCHES[0, :K], metric, m)
-    # Ours, the reference, ours again.
+    # Train with ours, then with the reference, then with ours again.
     for turn, graph in enumerate([*graphs, graphs[0]]):
       if path:
         graph.restore(path)
@@ -181,8 +185,8 @@ class CheckpointsTest(parameterized.TestCase):
         testing.assert_state(values, state)
       state, expected = testing.state_of(values, metric, m), state
       if m is not None:
-        # The reference copies late, and where its points go is left to a race,
-        # but it counts them all.
+        # The reference copies the centers late. A race determines its centers,
+        # but it counts all points.
         done = numpy_model.finish_iteration_if_due(state)
         self.assertEqual(done.update_in_steps, expected.update_in_steps)
         self.assertEqual(done.counts.sum(), expected.counts.sum())
@@ -224,7 +228,7 @@ class CheckpointsTest(parameterized.TestCase):
   @parameterized.product(
       mode=('mini-batch', 'three steps'), init_steps=(0, 1)
   )
-  def test_reference_goes_on_from_our_initialization(self, mode, init_steps):
+  def test_reference_continues_our_initialization(self, mode, init_steps):
     folder = testing.temporary_folder(self)
     ours, reference = (
         testing.TrainingGraph(

@@ -1,6 +1,6 @@
 # Copyright 2026 The kmeans_estimator Authors.
 # SPDX-License-Identifier: Apache-2.0
-"""Identical runs end in identical bits."""
+"""Tests that identical runs give bit-identical results."""
 
 from absl.testing import absltest
 from absl.testing import parameterized
@@ -17,7 +17,7 @@ MODES = {
     'mini-batch': dict(use_mini_batch=True),
     'three steps': dict(use_mini_batch=True, mini_batch_steps_per_iteration=3),
 }
-# Large enough for ops to be split among threads.
+# So many points that TensorFlow divides ops among threads.
 POINTS, CENTERS = testing.blobs(4000, 16, 20, seed=6)
 
 
@@ -47,7 +47,7 @@ class GraphTest(_DeterminismTestCase):
   @parameterized.product(
       mode=tuple(MODES), metric=('squared_euclidean', 'cosine')
   )
-  def test_steps(self, mode, metric):
+  def test_steps_are_bit_identical(self, mode, metric):
     self.assert_identical([
         self.run_graph(
             initial_clusters=CENTERS, distance_metric=metric, **MODES[mode]
@@ -56,7 +56,7 @@ class GraphTest(_DeterminismTestCase):
     ])
 
   @parameterized.product(init=('random', 'kmeans_plus_plus', 'kmc2'))
-  def test_seeded_initialization(self, init):
+  def test_seeded_initializations_are_bit_identical(self, init):
     self.assert_identical([
         self.run_graph(initial_clusters=init, random_seed=7)
         for _ in range(RUNS)
@@ -71,7 +71,7 @@ class EstimatorTest(_DeterminismTestCase):
       ('mini-batch', 'kmeans_plus_plus', dict(config_seed=5)),
       ('three steps', 'kmc2', dict(seed=5, config_seed=5)),
   )
-  def test_checkpoints(self, mode, init, seeds):
+  def test_checkpoints_are_bit_identical(self, mode, init, seeds):
     checkpoints = []
     for _ in range(RUNS):
       kmeans = kmeans_estimator.KMeans(

@@ -1,6 +1,6 @@
 # Copyright 2026 The kmeans_estimator Authors.
 # SPDX-License-Identifier: Apache-2.0
-"""The program in the documentation of `tf.compat.v1.estimator`'s KMeans."""
+"""Tests the example in the documentation of TensorFlow's KMeans."""
 
 from absl.testing import absltest
 from absl.testing import parameterized
@@ -10,13 +10,13 @@ import tensorflow as tf
 import kmeans_estimator
 from tests import testing
 
-# Ours and the oracle.
+# This package and the reference.
 ESTIMATORS = kmeans_estimator.KMeans, testing.ReferenceKMeans
 NUM_POINTS, NUM_CLUSTERS, ROUNDS = 100, 5, 10
 
 
 def one_epoch(points):
-  """An `input_fn` as the documentation has it: all points, and then no more."""
+  """Returns the documented `input_fn`, which yields all points once."""
 
   def features():
     every_point = tf.constant(points, tf.float32)
@@ -27,12 +27,12 @@ def one_epoch(points):
 
 class DocumentedExampleTest(parameterized.TestCase):
 
-  def test_ten_rounds(self):
+  def test_ten_rounds_lower_the_score(self):
     points = np.random.RandomState(0).uniform(0, 1000, [NUM_POINTS, 2])
     input_fn = one_epoch(points)
 
-    # As documented but for the seed: all ten rounds would be the same minimum
-    # if the draw happened to be one.
+    # The documented arguments, plus a seed: with an unlucky draw, training
+    # would start in a local minimum, and the score would not change.
     kmeans = kmeans_estimator.KMeans(NUM_CLUSTERS, use_mini_batch=False, seed=1)
     centers, scores = [], []
     for _ in range(ROUNDS):
@@ -48,7 +48,7 @@ class DocumentedExampleTest(parameterized.TestCase):
     np.testing.assert_array_equal(indices, to_all.argmin(axis=1))
     np.testing.assert_allclose(scores[-1], to_all.min(axis=1).sum(), 1e-4)
 
-  def test_rounds_are_those_of_the_reference(self):
+  def test_rounds_equal_those_of_the_reference(self):
     points = np.random.RandomState(1).uniform(0, 1000, [NUM_POINTS, 2])
     input_fn = one_epoch(points)
 

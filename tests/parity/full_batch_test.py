@@ -1,6 +1,6 @@
 # Copyright 2026 The kmeans_estimator Authors.
 # SPDX-License-Identifier: Apache-2.0
-"""Full-batch training against the reference, which does not race here."""
+"""Tests full-batch training against the reference, which has no race in it."""
 
 import functools
 import os
@@ -15,11 +15,11 @@ from tests import implementations
 from tests import numpy_model
 from tests import testing
 
-# Ours and the oracle.
+# This package and the reference.
 GRAPHS = clustering_ops.KMeans, testing.reference_ops.KMeans
 ESTIMATORS = kmeans_estimator.KMeans, testing.ReferenceKMeans
 STEPS = 10
-# n, d, k.
+# Tuples of n, d and k.
 SHAPES = ((1, 1, 1), (9, 2, 3), (40, 3, 5), (200, 12, 8))
 
 
@@ -28,9 +28,9 @@ def first_rows(inputs, k):
 
 
 def initialization(name, points, centers):
-  """Constructor arguments, and the batches that initialise the centers.
+  """Returns constructor arguments, and the batches that initialise the centers.
 
-  Each leads to the same centers with both implementations, without a draw.
+  No draw is needed, so both implementations choose the same centers.
   """
   if name == 'array':
     return dict(initial_clusters=centers), [points]
@@ -41,7 +41,7 @@ def initialization(name, points, centers):
 
 
 def trajectory(kmeans_class, metric, init, shape):
-  """What a graph says and holds before each of some steps, and after them."""
+  """Runs steps; returns inferences and variables before each and at the end."""
   n, d, k = shape
   points, centers = testing.blobs(n, d, k, seed=n)
   if metric == numpy_model.COSINE:
@@ -62,7 +62,7 @@ def trajectory(kmeans_class, metric, init, shape):
   return results
 
 
-# One for all implementations.
+# All implementations are compared with the same trajectory, so compute it once.
 reference_trajectory = functools.lru_cache(maxsize=None)(
     functools.partial(trajectory, testing.reference_ops.KMeans)
 )
@@ -90,7 +90,7 @@ class FullBatchTest(_FullBatchTestCase):
         trajectory(clustering_ops.KMeans, metric, init, shape),
         reference_trajectory(metric, init, shape),
     ):
-      # The reference would lose the center of an empty cluster.
+      # No cluster is empty: the reference would lose its center.
       self.assertLen(np.unique(reference.index), shape[2])
       self.assert_agree(ours, reference)
       self.assertCountEqual(values, expected)
@@ -99,8 +99,11 @@ class FullBatchTest(_FullBatchTestCase):
       )
 
   @parameterized.product(metric=numpy_model.METRICS, shape=SHAPES)
-  def test_empty_clusters(self, metric, shape):
-    # Here the NumPy model is the truth.
+  def test_empty_clusters_take_over_points_as_in_the_numpy_model(
+      self, metric, shape
+  ):
+    # Compare with the NumPy model: the reference handles empty clusters
+    # wrongly.
     points, centers = testing.blobs(*shape, seed=1)
     centers = np.concatenate([centers, -100 * np.ones_like(centers[:2])])
     graph = testing.TrainingGraph(
@@ -120,7 +123,7 @@ class FullBatchTest(_FullBatchTestCase):
       testing.assert_state(graph.values(), state)
 
   @parameterized.product(metric=numpy_model.METRICS)
-  def test_shards_are_one_batch(self, metric):
+  def test_shards_train_like_one_batch(self, metric):
     points, centers = testing.blobs(50, 3, 4, seed=3)
     shards = [points[:20], points[20:21], points[21:]]
     ours, reference = (
@@ -147,7 +150,7 @@ class FullBatchTest(_FullBatchTestCase):
   @parameterized.product(
       metric=numpy_model.METRICS, dtype=(np.float32, np.float64)
   )
-  def test_step_infers_from_the_centers_that_it_found(self, metric, dtype):
+  def test_step_allocates_to_the_centers_before_the_step(self, metric, dtype):
     points, centers = testing.blobs(60, 4, 5, seed=4, dtype=dtype)
     graph = testing.TrainingGraph(
         clustering_ops.KMeans,
@@ -187,7 +190,7 @@ class FullBatchEstimatorTest(parameterized.TestCase):
           use_mini_batch=False,
           config=testing.run_config(),
       )
-      # Also in two calls, the second of which goes on from a checkpoint.
+      # Also in two calls, the second of which continues from a checkpoint.
       kmeans.train(testing.input_fn(*[points] * 3), steps=2)
       kmeans.train(testing.input_fn(*[points] * 3), steps=1)
       results.append((kmeans.cluster_centers(), kmeans.latest_checkpoint()))

@@ -1,6 +1,6 @@
 # Copyright 2026 The kmeans_estimator Authors.
 # SPDX-License-Identifier: Apache-2.0
-"""Mini-batch training against the float64 model; the reference races here."""
+"""Tests mini-batch training against the NumPy model; the reference races."""
 
 from absl.testing import absltest
 from absl.testing import parameterized
@@ -14,12 +14,13 @@ from tests import testing
 
 STEPS = 11
 LOOK_AFTER = (1, 3, 4, 11)
-# float64 shows that it is the rule; float32 that rounding is all that is left.
+# In float64 results equal those of the rule. In float32 the only differences
+# are rounding errors.
 TOLERANCE = {np.float32: (1e-4, 1e-5), np.float64: (1e-9, 1e-9)}
 
 
 def make_batches(d, k, dtype, seed=0):
-  """Batches of 1 to 20 points, some of which miss some of the clusters."""
+  """Returns batches of 1 to 20 points; not every batch hits every cluster."""
   random = np.random.RandomState(seed)
   points, centers = testing.blobs(250, d, k, seed, dtype)
   sizes = random.randint(1, 21, STEPS)
@@ -35,7 +36,9 @@ class MiniBatchTest(parameterized.TestCase):
       shape=((1, 1), (2, 5), (9, 6)),
       dtype=tuple(TOLERANCE),
   )
-  def test_every_variable(self, metric, steps_per_iteration, shape, dtype):
+  def test_every_variable_equals_the_numpy_model(
+      self, metric, steps_per_iteration, shape, dtype
+  ):
     batches, centers = make_batches(*shape, dtype)
     rtol, atol = TOLERANCE[dtype]
     graph = testing.TrainingGraph(
@@ -60,7 +63,7 @@ class MiniBatchTest(parameterized.TestCase):
   @parameterized.product(
       metric=numpy_model.METRICS, steps_per_iteration=(1, 3)
   )
-  def test_step_infers_from_the_centers_that_it_found(
+  def test_step_allocates_to_the_centers_before_the_step(
       self, metric, steps_per_iteration
   ):
     batches, centers = make_batches(3, 5, np.float64, seed=1)
@@ -85,7 +88,7 @@ class MiniBatchTest(parameterized.TestCase):
   @parameterized.product(
       metric=numpy_model.METRICS, steps_per_iteration=(1, 3)
   )
-  def test_shards_are_one_batch(self, metric, steps_per_iteration):
+  def test_shards_train_like_one_batch(self, metric, steps_per_iteration):
     points, centers = testing.blobs(90, 3, 4, seed=2)
     shards = [points[:11], points[11:12], points[12:40]]
     graph = testing.TrainingGraph(
@@ -111,7 +114,9 @@ class MiniBatchEstimatorTest(parameterized.TestCase):
   @parameterized.product(
       metric=numpy_model.METRICS, steps_per_iteration=(1, 3)
   )
-  def test_estimator_until_the_input_ends(self, metric, steps_per_iteration):
+  def test_estimator_trains_until_the_input_ends(
+      self, metric, steps_per_iteration
+  ):
     batches, centers = make_batches(3, 5, np.float32, seed=3)
     kmeans = kmeans_estimator.KMeans(
         5,
@@ -122,7 +127,7 @@ class MiniBatchEstimatorTest(parameterized.TestCase):
         config=testing.run_config(),
     )
     state = numpy_model.initial_state(centers, metric, steps_per_iteration)
-    # Given centers need no batch to be chosen from.
+    # Given centers take no batch for the initialisation.
     for part in batches[:5], batches[5:]:
       kmeans.train(testing.input_fn(*part))
     for batch in batches:

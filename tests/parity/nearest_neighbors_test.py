@@ -1,6 +1,6 @@
 # Copyright 2026 The kmeans_estimator Authors.
 # SPDX-License-Identifier: Apache-2.0
-"""Neighbors are those that TensorFlow's CPU kernel finds."""
+"""Tests nearest neighbors against TensorFlow's CPU kernel."""
 
 import numpy as np
 import tensorflow as tf
@@ -13,7 +13,7 @@ _RUNS = 50
 
 class NearestNeighborsTest(tf.test.TestCase):
 
-  def test_random_points(self):
+  def test_neighbors_equal_those_of_the_kernel(self):
     random = np.random.RandomState(0)
     with tf.Graph().as_default(), tf.compat.v1.Session() as session:
       points = tf.compat.v1.placeholder(tf.float32, [None, None])
@@ -26,7 +26,7 @@ class NearestNeighborsTest(tf.test.TestCase):
       for run in range(_RUNS):
         n, m, d = random.randint(1, 300), random.randint(1, 40), run % 13 + 1
         values = {
-            # One, several, and more than there are centers.
+            # One neighbor, several, and more than the number of centers.
             k: (1, random.randint(1, m + 1), m + 3)[run % 3],
             points: random.normal(size=[n, d]),
             centers: random.normal(size=[m, d]),
@@ -34,7 +34,7 @@ class NearestNeighborsTest(tf.test.TestCase):
         (expected, distances), (index, own) = session.run(fetches, values)
         self.assertEqual(index.dtype, expected.dtype)
         self.assertAllClose(own, distances, rtol=1e-4, atol=1e-5)
-        # Others than the kernel's only where rounding decides.
+        # The neighbors may differ from the kernel's only if rounding decides.
         exact = np.square(
             values[points][:, np.newaxis] - values[centers]
         ).sum(axis=2)

@@ -1,6 +1,6 @@
 # Copyright 2026 The kmeans_estimator Authors.
 # SPDX-License-Identifier: Apache-2.0
-"""Prediction, evaluation and export against the reference."""
+"""Tests prediction, evaluation and export against the reference."""
 
 import os
 
@@ -14,7 +14,7 @@ from kmeans_estimator import estimator as estimator_lib
 from tests import numpy_model
 from tests import testing
 
-# Ours and the oracle.
+# This package and the reference.
 ESTIMATORS = kmeans_estimator.KMeans, testing.ReferenceKMeans
 MODES = {
     'full batch': dict(use_mini_batch=False),
@@ -24,7 +24,7 @@ MODES = {
 
 
 def train(model_dir, points, centers, **kwargs):
-  """Leaves a checkpoint of the reference after two steps."""
+  """Trains two steps with the reference, which writes a checkpoint."""
   graph = testing.TrainingGraph(
       testing.reference_ops.KMeans,
       points,
@@ -45,7 +45,7 @@ def stack(rows):
 
 
 def export(kmeans, d, folder):
-  """What `export_saved_model` wrote: signatures and how it answers."""
+  """Exports a model; returns its signatures and its answers."""
 
   def receive():
     points = tf.compat.v1.placeholder(tf.float32, [None, d])
@@ -59,7 +59,7 @@ def export(kmeans, d, folder):
 
 
 def shape_of(signature):
-  """Names, dtypes and the method: what a client depends on."""
+  """Returns the parts of a signature that a client depends on."""
   return (
       signature.method_name,
       {name: info.dtype for name, info in signature.inputs.items()},
@@ -76,11 +76,13 @@ class PredictionTest(parameterized.TestCase):
           dict(mode='mini-batch', n=200, d=12, k=8),
       ],
   )
-  def test_values(self, metric, mode, n, d, k):
+  def test_predictions_and_scores_equal_the_reference(
+      self, metric, mode, n, d, k
+  ):
     points, centers = testing.blobs(n, d, k, seed=n)
     if metric == numpy_model.COSINE:
-      # On one axis a negative point is as near to one positive center as to
-      # any other; and then the reference breaks the tie by rounding.
+      # With one column a negative point is equally far from all positive
+      # centers, and rounding would break the tie in the reference.
       points, centers = abs(points), abs(centers)
     kwargs = dict(distance_metric=metric, **MODES[mode])
     model_dir = testing.temporary_folder(self)
@@ -114,7 +116,7 @@ class PredictionTest(parameterized.TestCase):
     )
 
   @parameterized.product(metric=numpy_model.METRICS, steps=(1, 2, None))
-  def test_evaluation_of_several_batches(self, metric, steps):
+  def test_evaluation_returns_the_mean_loss_of_batches(self, metric, steps):
     points, centers = testing.blobs(60, 3, 4, seed=1)
     model_dir = testing.temporary_folder(self)
     kwargs = dict(distance_metric=metric, use_mini_batch=False)
@@ -132,7 +134,7 @@ class PredictionTest(parameterized.TestCase):
       np.testing.assert_allclose(actual[key], value, 1e-4, err_msg=key)
 
   @parameterized.product(metric=numpy_model.METRICS, mode=tuple(MODES))
-  def test_export(self, metric, mode):
+  def test_exports_equal_those_of_the_reference(self, metric, mode):
     points, centers = testing.blobs(40, 3, 5, seed=2)
     kwargs = dict(distance_metric=metric, **MODES[mode])
     model_dir = testing.temporary_folder(self)

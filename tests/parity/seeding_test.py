@@ -1,6 +1,6 @@
 # Copyright 2026 The kmeans_estimator Authors.
 # SPDX-License-Identifier: Apache-2.0
-"""Initialisation draws what TensorFlow's CPU kernels draw for the same seed."""
+"""Tests that seeding draws equal TensorFlow's CPU kernels for the same seed."""
 
 from absl.testing import parameterized
 import numpy as np
@@ -11,7 +11,8 @@ from tests import implementations
 from tests import testing
 
 _RUNS = 60
-# Sums that are rounded in another order may lead to another row, seldom.
+# Number of runs that may differ: sums in a different order round differently,
+# which seldom leads to a different row.
 _MAX_ROUNDED_APART = 1
 
 
@@ -30,7 +31,7 @@ def _points(random, kind, n, d):
 class KMeansPlusPlusTest(tf.test.TestCase, parameterized.TestCase):
 
   def _apart(self, m, num_retries, cases):
-    """How many of some cases (points, seed) end in other rows."""
+    """Returns how many cases (points, seed) give different rows."""
     with tf.Graph().as_default(), tf.compat.v1.Session() as session:
       points = tf.compat.v1.placeholder(tf.float32, [None, None])
       seed = tf.compat.v1.placeholder(tf.int64, [])
@@ -55,26 +56,28 @@ class KMeansPlusPlusTest(tf.test.TestCase, parameterized.TestCase):
       m=(1, 6, 25),
       num_retries=(-1, 0, 2),
   )
-  def test_random_points(self, kind, m, num_retries):
+  def test_random_points_give_the_draws_of_the_kernel(
+      self, kind, m, num_retries
+  ):
     random = np.random.RandomState(m + num_retries)
     cases = []
     for _ in range(_RUNS):
-      # Among fewer points two candidates are often each other's nearest, which
-      # is a tie that rounding decides.
+      # With fewer points, two candidates are often each other's nearest point.
+      # That is a tie, which rounding decides.
       n = random.randint(10 * m, 10 * m + 300)
       points = _points(random, kind, n, random.randint(1, 12))
       cases.append((points, random.randint(-(2**40), 2**40)))
     self.assertLessEqual(self._apart(m, num_retries, cases), _MAX_ROUNDED_APART)
 
   @parameterized.parameters(-1, 0, 2)
-  def test_ties(self, num_retries):
-    # On a grid all sums are exact, so that there is nothing to round.
+  def test_ties_give_the_draws_of_the_kernel(self, num_retries):
+    # On a grid all sums are exact, and no draw may differ.
     random = np.random.RandomState(0)
     cases = [(_points(random, 'grid', 90, 3), seed) for seed in range(_RUNS)]
     self.assertEqual(self._apart(10, num_retries, cases), 0)
 
   @parameterized.parameters(1, 2, 7, 8)
-  def test_all_points(self, n):
+  def test_choosing_all_points_gives_the_draws_of_the_kernel(self, n):
     random = np.random.RandomState(n)
     cases = [
         (random.permutation(50)[:n, np.newaxis].astype(np.float32), seed)
@@ -82,7 +85,7 @@ class KMeansPlusPlusTest(tf.test.TestCase, parameterized.TestCase):
     ]
     self.assertEqual(self._apart(n, 2, cases), 0)
 
-  def test_more_points_than_a_block(self):
+  def test_several_blocks_give_the_draws_of_the_kernel(self):
     random = np.random.RandomState(1)
     cases = [
         (_points(random, 'groups', n, 3), seed)
@@ -94,7 +97,7 @@ class KMeansPlusPlusTest(tf.test.TestCase, parameterized.TestCase):
 @implementations.on_every_implementation
 class KMC2ChainTest(tf.test.TestCase, parameterized.TestCase):
 
-  def test_random_distances(self):
+  def test_random_distances_give_the_chain_end_of_the_kernel(self):
     random = np.random.RandomState(0)
     with tf.Graph().as_default(), tf.compat.v1.Session() as session:
       distances = tf.compat.v1.placeholder(tf.float32, [None])
@@ -111,7 +114,7 @@ class KMC2ChainTest(tf.test.TestCase, parameterized.TestCase):
         self.assertEqual(*(index.dtype for index in result))
 
   @parameterized.parameters(1, 2, 3, 200, 256, 257, 258, 513, 2000)
-  def test_known_length(self, count):
+  def test_static_length_gives_the_chain_end_of_the_kernel(self, count):
     random = np.random.RandomState(count)
     for seed in range(5):
       distances = random.uniform(size=count).astype(np.float32) ** (4 * seed)

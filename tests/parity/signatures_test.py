@@ -1,6 +1,6 @@
 # Copyright 2026 The kmeans_estimator Authors.
 # SPDX-License-Identifier: Apache-2.0
-"""Names, signatures and constants against the reference."""
+"""Tests names, signatures and constants against the reference."""
 
 import inspect
 
@@ -36,7 +36,7 @@ FUNCTIONS = (
 
 
 def parameters(function):
-  """Names, kinds and defaults in order: all that a caller can notice."""
+  """Returns the names, kinds and defaults of parameters, in order."""
   return [
       (parameter.name, parameter.kind, parameter.default)
       for parameter in inspect.signature(function).parameters.values()
@@ -63,13 +63,13 @@ class SignaturesTest(parameterized.TestCase):
     )
 
   @parameterized.parameters(*METHODS)
-  def test_method(self, name):
+  def test_method_has_the_signature_of_the_reference(self, name):
     self.assertEqual(
         parameters(getattr(kmeans_estimator.KMeans, name)),
         parameters(getattr(testing.ReferenceKMeans, name)),
     )
 
-  def test_class_constants(self):
+  def test_class_constants_equal_those_of_the_reference(self):
     ours = public(kmeans_estimator.KMeans, is_text)
     self.assertEqual(ours.pop('KMC2_INIT'), 'kmc2')
     self.assertEqual(ours, public(testing.ReferenceKMeans, is_text))
@@ -80,21 +80,21 @@ class SignaturesTest(parameterized.TestCase):
     )
 
   @parameterized.parameters('__init__', 'training_graph')
-  def test_method_of_the_graph(self, name):
+  def test_graph_level_method_has_the_signature_of_the_reference(self, name):
     self.assertEqual(
         parameters(getattr(clustering_ops.KMeans, name)),
         parameters(getattr(testing.reference_ops.KMeans, name)),
     )
 
   @parameterized.parameters(*FUNCTIONS)
-  def test_function_of_the_graph_takes_the_arguments_of_the_kernel(self, name):
+  def test_graph_level_function_takes_the_arguments_of_the_kernel(self, name):
     kernel = getattr(testing.reference_ops.gen_clustering_ops, name)
-    # Kernels can also be given a name, which is no more than a label.
+    # The kernels also have an argument `name`, which is only a label.
     expected = [item[:2] for item in parameters(kernel) if item[0] != 'name']
     ours = parameters(getattr(clustering_ops, name))
     self.assertEqual([item[:2] for item in ours][: len(expected)], expected)
 
-  def test_module_constants_of_the_graph(self):
+  def test_graph_level_constants_equal_those_of_the_reference(self):
     for name, value in public(testing.reference_ops, is_text).items():
       self.assertEqual(getattr(clustering_ops, name), value, name)
 

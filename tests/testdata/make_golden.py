@@ -1,13 +1,13 @@
 # Copyright 2026 The kmeans_estimator Authors.
 # SPDX-License-Identifier: Apache-2.0
-"""Writes the golden checkpoints, with TensorFlow 2.15 and its own KMeans.
+"""Writes the golden checkpoints, with the reference in TensorFlow 2.15.
 
   python tests/testdata/make_golden.py
 
-Each folder is one model directory of the reference: its latest checkpoint, the
-arguments of its constructor, and, for a trained model, the reference's answers
-for `points.npy`. `batches.npy` is what the models were trained with, and what
-they can be trained further with.
+Each folder is a model directory of the reference. It holds the latest
+checkpoint, the arguments of the constructor and, for a trained model, the
+reference's predictions for `points.npy`. `batches.npy` holds the batches that
+the models were trained with, and batches to continue training with.
 """
 
 import json
@@ -25,12 +25,12 @@ MINI_BATCH = dict(use_mini_batch=True, mini_batch_steps_per_iteration=1)
 THREE_STEPS = dict(use_mini_batch=True, mini_batch_steps_per_iteration=3)
 COSINE = dict(distance_metric='cosine')
 
-# Name: arguments of the constructor, and the number of training steps.
+# Maps a name to the arguments of the constructor and the number of steps.
 TRAINED = {
     'full_batch': (FULL_BATCH, 2),
     'mini_batch': (MINI_BATCH, 3),
     'three_steps_mid_iteration': (THREE_STEPS, 5),
-    # The reference copies the centers only when the fourth step begins.
+    # The reference copies the centers only at the start of the fourth step.
     'three_steps_copy_pending': (THREE_STEPS, 3),
     'cosine_full_batch': ({**FULL_BATCH, **COSINE}, 2),
     'cosine_mini_batch': ({**MINI_BATCH, **COSINE}, 3),
@@ -48,7 +48,7 @@ def make_data():
 
 
 def copy_checkpoint(prefix, folder):
-  """Takes the variables and leaves behind the graph and the absolute paths."""
+  """Copies the variables, but not the graph and the absolute paths."""
   os.makedirs(folder)
   for suffix in ('.index', '.data-00000-of-00001'):
     shutil.copyfile(
@@ -67,7 +67,7 @@ def write_trained(folder, arguments, steps, batches, points):
     kmeans = tf.compat.v1.estimator.experimental.KMeans(
         K, model_dir, initial_clusters=batches[0, :K], **arguments
     )
-    # Up to the end of the input it would count one step more than it made.
+    # Without a number of steps the reference would count one step too many.
     kmeans.train(
         lambda: tf.data.Dataset.from_tensor_slices(batches), steps=steps
     )
@@ -87,7 +87,7 @@ def write_trained(folder, arguments, steps, batches, points):
 
 
 def write_untrained(folder, arguments, init_steps, rows, batches):
-  """A checkpoint taken while centers were being chosen, `rows` at a time."""
+  """Writes a checkpoint of a model that has not yet chosen all centers."""
   with tf.Graph().as_default(), tempfile.TemporaryDirectory() as model_dir:
     tf.compat.v1.train.create_global_step()
     _, _, _, _, init_op, _ = clustering_ops.KMeans(

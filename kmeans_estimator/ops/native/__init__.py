@@ -1,14 +1,15 @@
 # Copyright 2026 The kmeans_estimator Authors.
 # SPDX-License-Identifier: Apache-2.0
-"""Fused ops for CPUs, in C++: the one place that knows of the library.
+"""Loads the fused C++ ops for CPUs and wraps each op in a function.
 
-The library is built with the package where there is a C++ compiler. It uses
-TensorFlow's C API alone, so one build runs on every release. The environment
-variable `KMEANS_ESTIMATOR_NATIVE=0` keeps it from being loaded. Without it
-`is_available` is false, and callers build portable ops.
+Installing the package builds the library of these ops if there is a C++
+compiler. The library uses only TensorFlow's C API, so one build runs on every
+supported release. The environment variable `KMEANS_ESTIMATOR_NATIVE=0` disables
+it. If the library is not loaded, `is_available` returns False, and callers use
+portable ops.
 
-Each op is the counterpart of a portable function, named where it is defined
-below. `tests` run both on the same cases.
+Each op replaces a portable function, which the docstring of its wrapper names.
+The tests run both on the same cases.
 """
 
 import ctypes
@@ -26,13 +27,13 @@ Integer = Union[int, tf.Tensor]
 
 
 class Allocated(NamedTuple):
-  """What one pass over the points gives; see `allocation`.
+  """The results of `allocate`.
 
   Attributes:
-    index: int64 `[n]`, the nearest center.
-    distance: `[n]` of the points' dtype, the distance to it.
-    sums: float64 `[k, d]`, the sum of weight times point, by center.
-    totals: float64 `[k]`, the sum of weights, by center.
+    index: int64 `[n]`, the nearest center of each point.
+    distance: `[n]` of the points' dtype, the distance to that center.
+    sums: float64 `[k, d]`, for each center the sum of weight times point.
+    totals: float64 `[k]`, for each center the sum of weights.
   """
 
   index: tf.Tensor
@@ -42,11 +43,11 @@ class Allocated(NamedTuple):
 
 
 class _Loading(NamedTuple):
-  """How loading the library ended: one of the two is None.
+  """The outcome of loading the library: exactly one attribute is None.
 
   Attributes:
     library: the module of the ops.
-    failure: why there is none.
+    failure: why the library is not loaded.
   """
 
   library: Optional[Any]
@@ -56,12 +57,12 @@ class _Loading(NamedTuple):
 @functools.lru_cache(maxsize=None)
 def _load() -> _Loading:
   if os.environ.get(_SWITCH) == '0':
-    return _Loading(None, f'{_SWITCH}=0 switches the native ops off')
+    return _Loading(None, f'{_SWITCH}=0 disables the native ops')
   if not _LIBRARY.exists():
     return _Loading(
         None,
-        'the native ops are not built; installing kmeans_estimator builds them '
-        'where there is a C++ compiler',
+        'the native ops are not built; install a C++ compiler, then reinstall '
+        'kmeans_estimator',
     )
   if _is_stale():
     tf.compat.v1.logging.warning(
@@ -69,7 +70,8 @@ def _load() -> _Loading:
         '%s. Run `python build_native.py` in the checkout.',
         _LIBRARY.parent,
     )
-  # TensorFlow up to 2.15 loads its own library in private.
+  # TensorFlow up to 2.15 loads its framework library without making its symbols
+  # visible to other libraries. Load it again, with RTLD_GLOBAL.
   framework = sorted(
       pathlib.Path(tf.sysconfig.get_lib()).glob('libtensorflow_framework.*')
   )
@@ -79,13 +81,14 @@ def _load() -> _Loading:
   except (tf.errors.NotFoundError, IndexError, OSError) as error:
     failure = f'{_LIBRARY} could not be loaded ({error})'
     tf.compat.v1.logging.warning(
-        'kmeans_estimator uses its portable ops, which are slower: %s.', failure
+        'kmeans_estimator uses its portable ops, which are slower, because %s.',
+        failure,
     )
     return _Loading(None, failure)
 
 
 def _is_stale() -> bool:
-  """Whether sources beside the library, as in a checkout, are newer."""
+  """Returns whether source files next to the library are newer than it."""
   built = _LIBRARY.stat().st_mtime
   return any(
       path.suffix in ('.cc', '.h') and path.stat().st_mtime > built
@@ -94,22 +97,22 @@ def _is_stale() -> bool:
 
 
 def _library() -> Any:
-  """The module of the ops; None if they are not available."""
+  """Returns the module of the ops; None if they are not available."""
   return _load().library
 
 
 def is_available() -> bool:
-  """Whether the ops can be used in this process."""
+  """Returns whether this process can use the ops."""
   return _library() is not None
 
 
 def unavailable_because() -> Optional[str]:
-  """Why the ops cannot be used in this process; None if they can."""
+  """Returns why this process cannot use the ops; None if it can."""
   return _load().failure
 
 
 def instruction_set() -> Optional[str]:
-  """The instruction set that the ops use; None if they are not available."""
+  """Returns the instruction set of the ops; None if they are not available."""
   if not is_available():
     return None
   name = ctypes.CDLL(str(_LIBRARY)).kmeans_estimator_instruction_set
@@ -118,13 +121,13 @@ def instruction_set() -> Optional[str]:
 
 
 def use_instruction_set(name: Optional[str]) -> bool:
-  """Makes the ops use another instruction set, in all graphs of this process.
+  """Sets the instruction set of the ops in all graphs of this process.
 
   Args:
-    name: 'AVX-512', 'AVX2', 'SSE2' or 'NEON'; None: the best one.
+    name: 'AVX-512', 'AVX2', 'SSE2' or 'NEON'; None: the best available.
 
   Returns:
-    Whether the processor has it and the library was built with it; if not,
+    Whether the processor and the library support the instruction set. If not,
     nothing changes.
   """
   if not is_available():
@@ -140,7 +143,7 @@ def _optional(weights: Optional[tf.Tensor]) -> List[tf.Tensor]:
 
 def _int64(value: Integer) -> tf.Tensor:
   if isinstance(value, int):
-    # A seed may be any integer of 64 bits, with or without a sign.
+    # A seed may be any signed or unsigned 64-bit integer.
     value = (value + 2**63) % 2**64 - 2**63
     return tf.constant(value, tf.int64)
   return tf.cast(value, tf.int64)
@@ -153,17 +156,19 @@ def allocate(
     parts: int,
     weights: Optional[tf.Tensor] = None,
 ) -> Allocated:
-  """Allocates points and adds them up; see `allocation.allocate`.
+  """Finds nearest centers and sums points; see `allocation.allocate`.
 
   Args:
     points: float32 or float64 `[n, d]`.
-    centers: as points, `[k, d]`; for the cosine metric unit vectors or 0.
+    centers: `[k, d]` of the points' dtype; for the cosine metric with rows of
+      unit length or 0.
     cosine: whether the metric is the cosine distance.
-    parts: how many nodes share the rows; each can run on a thread.
-    weights: `[n]` of the points' dtype, or None: all 1.
+    parts: number of nodes that share the rows. TensorFlow can run each node on
+      a thread of its own.
+    weights: `[n]` of the points' dtype; None: every point has weight 1.
 
   Returns:
-    An `Allocated`. Identical whatever the number of threads.
+    An `Allocated`, which does not depend on the number of threads.
   """
   allocated = [
       Allocated(
@@ -174,8 +179,8 @@ def allocate(
               cosine=cosine,
               part=part,
               parts=parts,
-              # TensorFlow sorts the inputs of a sum by their names. So sums are
-              # taken in the order of the rows in any graph.
+              # TensorFlow sorts the inputs of add_n by name. With these names
+              # it adds the parts in the order of their rows in every graph.
               name=f'allocate_{part:02}',
           )
       )
@@ -195,12 +200,12 @@ def nearest(
 
   Args:
     points: as in `allocate`.
-    centers: likewise.
-    cosine: likewise.
-    parts: likewise.
+    centers: as in `allocate`.
+    cosine: as in `allocate`.
+    parts: as in `allocate`.
 
   Returns:
-    Index and distance, as in `Allocated`.
+    `index` and `distance`, as in `Allocated`.
   """
   found = [
       _library().kmeans_estimator_nearest(
@@ -217,7 +222,7 @@ def nearest(
 
 
 def _joined(index, distance, points):
-  """The results of all parts, in the shape that the points have."""
+  """Concatenates the results of all parts and sets their static shapes."""
   index, distance = (
       parts[0] if len(parts) == 1 else tf.concat(parts, 0)
       for parts in (index, distance)
@@ -233,13 +238,13 @@ def relocate(
     cosine: bool,
     weights: Optional[tf.Tensor] = None,
 ) -> Tuple[tf.Tensor, tf.Tensor]:
-  """Gives empty clusters the farthest points; see `relocation.relocate`.
+  """Moves the farthest points to empty clusters; see `relocation.relocate`.
 
   Args:
     points: as in `allocate`.
-    allocated: what `allocate` returned.
+    allocated: the result of `allocate`.
     cosine: as in `allocate`.
-    weights: likewise.
+    weights: as in `allocate`.
 
   Returns:
     `sums` and `totals` as in `Allocated`.
@@ -258,16 +263,16 @@ def relocate(
 def check_finite(
     points: tf.Tensor, distance: tf.Tensor, total: tf.Tensor, message: str
 ) -> tf.Operation:
-  """Fails if a step met NaN or Inf, and says where; see `points.assert_finite`.
+  """Fails if a batch holds NaN or Inf; see `points.assert_finite`.
 
   Args:
     points: float32 or float64 `[n, d]`.
     distance: `[n]` of the points' dtype.
     total: scalar of the points' dtype.
-    message: what the error begins with.
+    message: the beginning of the error message.
 
   Returns:
-    The op that checks. None in eager mode, which has checked already.
+    The op that checks; None in eager execution, where the check has run.
   """
   return _library().kmeans_estimator_check_finite(
       points=points, distance=distance, total=total, message=message
@@ -305,10 +310,10 @@ def kmeans_plus_plus(
   Args:
     points: float32 or float64 `[n, d]`.
     num_to_sample: m, at most n.
-    num_candidates: how many points are weighed for each row.
-    seed: of the random stream.
-    stream: which of the seed's streams.
-    weights: `[n]` of the points' dtype, or None: all 1.
+    num_candidates: number of candidates for each row.
+    seed: seed of the random stream.
+    stream: index of the seed's stream, see `philox`.
+    weights: `[n]` of the points' dtype; None: every point has weight 1.
 
   Returns:
     int64 `[m]`, distinct rows in the order in which they were drawn.
@@ -336,13 +341,14 @@ def kmc2(
   Args:
     points: float32 or float64 `[n, d]`.
     centers: `[selected, d]`, the centers chosen before.
-    missing: how many rows to choose at most.
-    chain_length: rows of a slice.
-    seed: of the random stream; the number of centers chosen before says which.
-    weights: `[n]` of the points' dtype, or None: all 1.
+    missing: the largest number of rows to choose.
+    chain_length: number of rows in a slice.
+    seed: seed of the random stream. The number of centers chosen before is the
+      index of the stream.
+    weights: `[n]` of the points' dtype; None: every point has weight 1.
 
   Returns:
-    int64 `[m]`, the rows; m is at most `missing`.
+    int64 `[m]`, the chosen rows; m is at most `missing`.
   """
   return _library().kmeans_estimator_kmc2(
       points=points,
@@ -359,10 +365,10 @@ def kmc2_chain(distances: tf.Tensor, seed: Integer) -> tf.Tensor:
 
   Args:
     distances: float32 or float64 `[n]`, n at least 1.
-    seed: of the random stream.
+    seed: seed of the random stream.
 
   Returns:
-    int64 scalar, where the chain ends.
+    int64 scalar, the index of the final state of the chain.
   """
   return _library().kmeans_estimator_kmc2_chain(
       distances=distances, seed=_int64(seed)

@@ -1,32 +1,34 @@
 // Copyright 2026 The kmeans_estimator Authors.
 // SPDX-License-Identifier: Apache-2.0
 //
-// Points to nearest centers to sums, in one pass.
+// Finds the nearest center of each point and sums the points of each cluster,
+// in one pass.
 //
-// The nearest center of a point x minimises
+// The nearest center of a point x minimises the score
 //
 //     |c - o|^2 / 2 - (x - o).(c - o)
 //
-// which is |x - c|^2 / 2 less a term of x alone. The origin o is one of the
-// centers: terms cancel, and what is left to cancel is the extent of the data,
-// not its place. The distance that is returned is then taken of x - c itself,
-// and so exact.
+// which is |x - c|^2 / 2 minus a term that depends only on x. The terms cancel
+// where they are large. Therefore the origin o is one of the centers: rounding
+// errors then grow with the extent of the data, not with its distance from 0.
+// The returned distance is computed from x - c, without cancellation.
 //
-// The matrix of these scores is never stored. A block of points, small enough
-// for the first level of cache, is transposed into panels: a panel is d columns
-// of 2 vectors, with a point in each lane. A tile of kTileCenters x 2 vectors of
-// scores is accumulated in registers over d, then compared, lane by lane, with
-// the least score of each point so far. While the block is still in cache, each
-// of its points is added to the sum of its center.
+// The matrix of scores is never stored. A block of points that fits in the L1
+// cache is transposed into panels. A panel has d columns of 2 vectors each,
+// with one point in each lane. A tile of kTileCenters x 2 vectors of scores is
+// accumulated in registers over d, then compared, lane by lane, with the least
+// score of each point so far. While the block is still in cache, each of its
+// points is added to the sum of its center.
 //
-// The cosine distance is half the squared distance of unit vectors, exact also
-// for vectors that are nearly alike. Points are brought to unit length block by
-// block. Zero vectors are at distance 1 from everything.
+// The cosine distance is half the squared distance of unit vectors, which is
+// accurate for nearly equal vectors, too. Points are scaled to unit length
+// block by block. A zero vector is at distance 1 from every vector.
 //
-// Sums are float64. Those of float32 points are all but exact in it; those of
-// float64 points carry the rounding of each addition on to the next (W. Kahan,
-// "Further remarks on reducing truncation errors", 1965). So they need no
-// origin, and depend on nothing but the points of a cluster and their order.
+// Sums are float64. For float32 points their rounding errors are negligible.
+// For float64 points each addition corrects the rounding error of the one
+// before (W. Kahan, "Further remarks on reducing truncation errors", 1965). So
+// sums need no origin, and depend only on the points of the cluster and their
+// order.
 
 #ifndef KMEANS_ESTIMATOR_ALLOCATE_H_
 #define KMEANS_ESTIMATOR_ALLOCATE_H_
@@ -40,8 +42,10 @@
 namespace kmeans_estimator {
 namespace {
 
-// Half of a first level of cache; the other half is for centers and scores.
+// Bytes of points in a block: half of an L1 cache of 32 KB. The other half is
+// for centers and scores.
 constexpr int64_t kBlockBytes = 16 << 10;
+// Panels in a block, also where more would fit in kBlockBytes.
 constexpr int64_t kMaxPanels = 16;
 
 template <typename T>
@@ -66,7 +70,8 @@ class Allocator {
   bool Run() {
     if (!(mean_.is_allocated() && origin_.is_allocated() &&
           groups_.is_allocated() && offsets_.is_allocated() &&
-          zero_centers_.is_allocated() && panels_.is_allocated() && least_.is_allocated() &&
+          zero_centers_.is_allocated() && panels_.is_allocated() &&
+          least_.is_allocated() &&
           nearest_.is_allocated() && units_.is_allocated() &&
           zero_points_.is_allocated() && carries_.is_allocated())) {
       return false;
@@ -99,8 +104,8 @@ class Allocator {
     return fit < 1 ? 1 : fit > kMaxPanels ? kMaxPanels : fit;
   }
 
-  // The center nearest to the mean of the centers. Zero centers do not count:
-  // those that training left there say nothing about the data.
+  // Chooses the center nearest to the mean of the centers. Zero centers do not
+  // count: TensorFlow's KMeans leaves empty clusters at 0, far from the data.
   void ChooseOrigin() {
     const int64_t d = a_.d;
     int64_t num_used = 0;
@@ -132,13 +137,15 @@ class Allocator {
     if (origin) memcpy(origin_.get(), origin, d * sizeof(T));
   }
 
-  // Groups differ by one center at most: small tiles make poor use of registers.
+  // Sizes of groups differ by one center at most: a small last group would be a
+  // small tile, which leaves most registers unused.
   int64_t FirstOfGroup(int64_t g) const {
     const int64_t size = a_.k / num_groups_, larger = a_.k % num_groups_;
     return g * size + (g < larger ? g : larger);
   }
 
-  // Groups of centers, [d][kTileCenters] each, negated; and their offsets.
+  // Fills groups_ with the shifted, negated centers, [d][kTileCenters] for each
+  // group, and offsets_ with half their squares.
   void PackCenters() {
     const int64_t d = a_.d;
     for (int64_t g = 0; g < num_groups_; ++g) {
@@ -178,14 +185,15 @@ class Allocator {
     }
   }
 
-  // Scales to unit length; first by the largest magnitude, so that squares
-  // neither overflow nor vanish. Returns whether the row is 0.
+  // Scales a row to unit length. Returns whether the row is 0. First divides by
+  // the largest magnitude, so that squares neither overflow nor underflow.
   bool Normalize(const T* row, T* unit) const {
     T largest = 0;
     for (int64_t j = 0; j < a_.d; ++j) {
       const T magnitude = row[j] < 0 ? -row[j] : row[j];
       largest = magnitude > largest ? magnitude : largest;
-      // NaN is to stay one.
+      // The comparison above ignores NaN; keep NaN, so that the unit vector is
+      // NaN, too.
       if (magnitude != magnitude) largest = magnitude;
     }
     if (largest == 0) {
@@ -204,8 +212,8 @@ class Allocator {
     return false;
   }
 
-  // Shifts and transposes rows, from `first` on: [d][kPanel]. Lanes without a
-  // row get the last one.
+  // Shifts and transposes kPanel rows, starting at `first`, into [d][kPanel].
+  // Lanes beyond the last row repeat it.
   void MakePanel(const T* points, int64_t first, int64_t num_rows, T* panel) {
     const int64_t d = a_.d;
     for (int half = 0; half < 2; ++half) {
@@ -224,7 +232,7 @@ class Allocator {
         continue;
       }
       for (int64_t j = 0; j < d; j += kLanes) {
-        // The last square overlaps the one before.
+        // The last square of columns overlaps the square before it.
         const int64_t from = j + kLanes <= d ? j : d - kLanes;
         const Vector origin = Load<Vector>(origin_.get() + from);
         Vector square[kLanes];
@@ -253,7 +261,8 @@ class Allocator {
     }
   }
 
-  // Turns the number of centers into a constant of the tile.
+  // Makes num_centers a template argument, so that Tile keeps its scores in
+  // registers.
   template <int kCenters = kTileCenters>
   void SearchGroup(int64_t g, int64_t first, int64_t num_centers,
                    int64_t num_panels) {
@@ -298,7 +307,7 @@ class Allocator {
       Integers index = Load<Integers>(nearest + half * kLanes);
 #pragma GCC unroll 16
       for (int c = 0; c < kCenters; ++c) {
-        // A tie keeps the earlier center, and NaN is less than nothing.
+        // On a tie the earlier center stays. A NaN score is never less.
         const Integers is_less = scores[c][half] < best;
         best = is_less ? scores[c][half] : best;
         index = is_less ? Integers{} + static_cast<Integer>(number + c) : index;

@@ -1,9 +1,10 @@
 // Copyright 2026 The kmeans_estimator Authors.
 // SPDX-License-Identifier: Apache-2.0
 //
-// Compiled once for each instruction set, with its flags and
+// The table of kernels of one instruction set. This file is compiled once for
+// each instruction set, with the compiler flags of that set and these macros:
 //   KERNELS_TARGET        name of the table: kBaseline, kAvx2, kAvx512
-//   KERNELS_NAME          name that users read
+//   KERNELS_NAME          name of the instruction set that users see
 //   KERNELS_VECTOR_BYTES  size of a vector
 
 #include "allocate.h"

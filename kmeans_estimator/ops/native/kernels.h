@@ -1,9 +1,10 @@
 // Copyright 2026 The kmeans_estimator Authors.
 // SPDX-License-Identifier: Apache-2.0
 //
-// What each instruction set offers. The files with the arithmetic are compiled
-// once for every instruction set, each time with another KERNELS_TARGET; the
-// ops take the best table that the processor can run.
+// The kernels' arguments, and one table of kernels for each instruction set.
+// kernels.cc is compiled once for each instruction set, each time with a
+// different KERNELS_TARGET. The ops use the table of the best instruction set
+// that the processor supports.
 
 #ifndef KMEANS_ESTIMATOR_KERNELS_H_
 #define KMEANS_ESTIMATOR_KERNELS_H_
@@ -12,43 +13,46 @@
 
 namespace kmeans_estimator {
 
-// Nearest centers of the rows [begin, end) of a batch, and sums over them.
+// Arguments of `allocate`, which finds the nearest centers of the rows
+// [begin, end) of a batch and sums these rows by center.
 template <typename T>
 struct Allocation {
   const T* points;   // [n, d]
-  const T* centers;  // [k, d]; for the cosine metric unit vectors or 0
-  const T* weights;  // [n], or null: all 1
+  const T* centers;  // [k, d]; for the cosine metric of unit length or 0
+  const T* weights;  // [n]; null: all weights are 1
   int64_t begin, end, d, k;
-  bool cosine;  // else squared Euclidean
-  // Results, those of rows as for row begin at place 0.
+  bool cosine;  // false: squared Euclidean
+  // Results. Element 0 of index and distance belongs to row `begin`.
   int64_t* index;  // [end - begin]
   T* distance;     // [end - begin]
-  double* sums;    // [k, d]: of weight times point; null: no sums are wanted
-  double* totals;  // [k]: of weights; null with sums
+  double* sums;    // [k, d], sums of weight times point; null: do not sum
+  double* totals;  // [k], sums of weights; null if sums is null
 };
 
-// k-means++ over all points.
+// Arguments of `kmeans_plus_plus`, which chooses rows by k-means++.
 template <typename T>
 struct KMeansPlusPlus {
   const T* points;   // [n, d]
-  const T* weights;  // [n], or null: all 1
+  const T* weights;  // [n]; null: all weights are 1
   int64_t n, d, num_to_sample, num_candidates;
   uint64_t seed, stream;
   int64_t* chosen;  // [num_to_sample], the result
 };
 
-// k-MC2 over successive slices of points.
+// Arguments of `kmc2`, which chooses one row of each successive slice of
+// chain_length points by k-MC2.
 template <typename T>
 struct Kmc2 {
   const T* points;   // [n, d]
-  const T* centers;  // [num_centers, d], chosen before
-  const T* weights;  // [n], or null: all 1
+  const T* centers;  // [num_centers, d], the centers chosen before
+  const T* weights;  // [n]; null: all weights are 1
   int64_t n, d, num_centers, chain_length, num_new;
   uint64_t seed, stream;
   int64_t* chosen;  // [num_new], the result
 };
 
-// The functions return false if there is not enough memory.
+// The kernels for points of type T. The bool functions return false if there is
+// not enough memory.
 template <typename T>
 struct KernelsOf {
   bool (*allocate)(const Allocation<T>&);

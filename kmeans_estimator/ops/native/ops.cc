@@ -2,8 +2,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // TensorFlow ops over the kernels, registered when the library is loaded. They
-// check shapes, allocate outputs and choose the instruction set. What they
-// compute stands in allocate.h and seeding.h.
+// check shapes, allocate outputs and choose the instruction set. allocate.h and
+// seeding.h hold the algorithms.
 
 #include <algorithm>
 #include <cmath>
@@ -21,9 +21,12 @@
 namespace kmeans_estimator {
 namespace {
 
-// Multiplications that are not worth another thread.
+// The least work of a part of the rows, in multiplications. Smaller parts are
+// not worth another thread.
 constexpr int64_t kMinPartWork = int64_t{1} << 17;
 
+// Returns the table of an instruction set by name, or the best table if name is
+// null; null if the processor does not support the instruction set.
 #if defined(__x86_64__)
 const Kernels* Find(const char* name) {
   const bool any = name == nullptr;
@@ -76,7 +79,8 @@ struct DataType<int64_t> {
   static constexpr TF_DataType kValue = TF_INT64;
 };
 
-// One run of an op: its inputs and outputs, which live as long, and its error.
+// One run of an op: its error status, and its inputs and outputs, which it
+// releases when the run ends.
 class Run {
  public:
   explicit Run(TF_OpKernelContext* context)
@@ -103,11 +107,13 @@ class Run {
   }
 
   void FailForMemory() {
-    Fail(TF_RESOURCE_EXHAUSTED, "There is not enough memory for a k-means op.");
+    Fail(TF_RESOURCE_EXHAUSTED,
+         "There is not enough memory for a k-means op. Use smaller batches.");
   }
 
-  // Null if the input has the wrong rank; the run has failed then, or before:
-  // TensorFlow's functions would replace an earlier error in the status.
+  // Returns an input. Fails the run and returns null if the input has the wrong
+  // rank. If the run has already failed, returns null and calls no function of
+  // TensorFlow, which would replace the error in the status.
   const TF_Tensor* Input(int i, const char* name, int rank) {
     if (!ok()) return nullptr;
     TF_Tensor* tensor = nullptr;
@@ -127,7 +133,8 @@ class Run {
     return tensor ? *static_cast<const int64_t*>(TF_TensorData(tensor)) : 0;
   }
 
-  // A vector that belongs to the rows of a matrix; null if it does not fit.
+  // Returns the elements of an input vector. Fails the run and returns null if
+  // the vector does not have `size` elements.
   template <typename T>
   const T* VectorOf(int i, const char* name, int64_t size) {
     const TF_Tensor* tensor = Input(i, name, 1);
@@ -165,7 +172,8 @@ const T* Data(const TF_Tensor* tensor) {
   return static_cast<const T*>(TF_TensorData(tensor));
 }
 
-// Points [n, d] and centers [k, d] of an op; fails the run unless they fit.
+// The sizes of points [n, d] and centers [k, d]. Fails the run if their numbers
+// of columns differ, or if there are too few centers or no columns.
 struct Sizes {
   Sizes(Run& run, const TF_Tensor* points, const TF_Tensor* centers,
         int64_t min_centers) {
@@ -213,7 +221,7 @@ void* NewAttributes(TF_OpKernelConstruction* construction) {
                                          &attributes->parts, status);
     TF_OpKernelConstruction_GetAttrInt64(construction, "chain_length",
                                          &attributes->chain_length, status);
-    // Zeros end what is read.
+    // The last byte stays 0: TensorFlow does not terminate the string.
     TF_OpKernelConstruction_GetAttrString(
         construction, "message", attributes->message,
         sizeof attributes->message - 1, status);
@@ -226,8 +234,9 @@ void DeleteAttributes(void* attributes) {
   delete static_cast<Attributes*>(attributes);
 }
 
-// Allocates one of several parts of the rows. How rows are divided depends on
-// shapes alone, and so does every result.
+// Allocates one of several parts of the rows. The division into parts depends
+// only on shapes and attributes, so results do not depend on the number of
+// threads.
 template <typename T, bool kWithSums>
 void ComputeAllocation(void* kernel, TF_OpKernelContext* context) {
   const Attributes& attributes = *static_cast<const Attributes*>(kernel);
@@ -260,9 +269,9 @@ void ComputeAllocation(void* kernel, TF_OpKernelContext* context) {
   if (run.ok() && !KernelsFor<T>().allocate(a)) run.FailForMemory();
 }
 
-// The rows that are farthest from their centers, at most `limit`: the farthest
-// first, the earlier one on a tie. Rows at distance 0 or of weight 0, and NaN,
-// are not among them.
+// Returns at most `limit` rows, the farthest from their centers first; on a tie
+// the earlier row comes first. Leaves out rows at distance 0 or NaN and rows of
+// weight 0.
 template <typename T>
 std::vector<int64_t> Farthest(const T* distance, const T* weights, int64_t n,
                               int64_t limit) {
@@ -280,8 +289,8 @@ std::vector<int64_t> Farthest(const T* distance, const T* weights, int64_t n,
   return rows;
 }
 
-// The length of a row. Scaled by the largest magnitude, squares neither overflow
-// nor vanish.
+// Returns the length of a row. Divides by the largest magnitude before
+// squaring, so that squares neither overflow nor underflow.
 template <typename T>
 double Length(const T* row, int64_t d) {
   double largest = 0, square = 0;
@@ -299,8 +308,9 @@ double Length(const T* row, int64_t d) {
 // have gone. A point of less weight cannot be told from it.
 constexpr double kRoundedOff = 0x1p-40;
 
-// Gives each empty cluster the point that is farthest from its center, the next
-// empty one the next farthest. Each point leaves the cluster that it came from.
+// Moves the point that is farthest from its center into the first empty
+// cluster, the second farthest point into the second empty cluster, and so on.
+// Each point leaves its former cluster.
 template <typename T>
 void ComputeRelocation(void* kernel, TF_OpKernelContext* context) {
   const Attributes& attributes = *static_cast<const Attributes*>(kernel);
@@ -345,7 +355,7 @@ void ComputeRelocation(void* kernel, TF_OpKernelContext* context) {
   }
 }
 
-// The first places of a list, as TensorFlow's Assert writes them.
+// Text of the first indices of a list, in the format of TensorFlow's Assert op.
 class Places {
  public:
   explicit Places(int limit) : limit_(limit) { text_[0] = 0; }
@@ -380,8 +390,8 @@ class Places {
 
 constexpr int kMaxNamed = 5;
 
-// Fails if a total is not finite, and names the rows whose distance is not, and
-// the columns of these rows that hold NaN or Inf.
+// Fails if the total is not finite. The error names the rows whose distance is
+// not finite, and the columns of these rows that hold NaN or Inf.
 template <typename T>
 void ComputeCheck(void* kernel, TF_OpKernelContext* context) {
   const Attributes& attributes = *static_cast<const Attributes*>(kernel);
@@ -489,7 +499,7 @@ void ComputeKmc2(void* kernel, TF_OpKernelContext* context) {
   if (run.ok() && !KernelsFor<T>().kmc2(a)) run.FailForMemory();
 }
 
-// Runs one chain of k-MC2 over distances that are given.
+// Runs one chain of k-MC2 over given distances.
 template <typename T>
 void ComputeKmc2Chain(void*, TF_OpKernelContext* context) {
   Run run(context);
@@ -498,15 +508,16 @@ void ComputeKmc2Chain(void*, TF_OpKernelContext* context) {
   int64_t* end = run.ok() ? run.Output<int64_t>(0, {}) : nullptr;
   if (!run.ok()) return;
   if (TF_Dim(distances, 0) < 1) {
-    run.Fail(TF_INVALID_ARGUMENT, "distances must have at least 1 element.");
+    run.Fail(TF_INVALID_ARGUMENT,
+             "distances must have at least 1 element, got none.");
     return;
   }
   *end = KernelsFor<T>().kmc2_chain(Data<T>(distances), TF_Dim(distances, 0),
                                     seed);
 }
 
-// What shape functions know: the rank of inputs, the equality of columns, and
-// outputs that have the shape of an input.
+// Helper of the shape functions: checks the rank of inputs and the equality of
+// their numbers of columns, and sets the shapes of outputs.
 class Shapes {
  public:
   Shapes(TF_ShapeInferenceContext* context, TF_Status* status)
@@ -533,7 +544,7 @@ class Shapes {
     }
   }
 
-  // Sets the shape of an output to the first dimensions of an input's.
+  // Sets the shape of an output to the first num_dims dimensions of an input.
   void SetOutput(int output, int input, int64_t rank, int64_t num_dims) {
     TF_ShapeHandle* shape = TF_NewShapeHandle();
     TF_ShapeHandle* part = TF_NewShapeHandle();
@@ -557,7 +568,7 @@ class Shapes {
     TF_ShapeInferenceContextWithRank(context_, shape, rank, shape, status_);
   }
 
-  // -1 if they are not known.
+  // Returns the number of columns of an input; -1 if it is unknown.
   int64_t Columns(int input) {
     TF_ShapeHandle* shape = TF_NewShapeHandle();
     TF_DimensionHandle* dimension = TF_NewDimensionHandle();
@@ -612,7 +623,8 @@ void InferScalar(TF_ShapeInferenceContext* context, TF_Status* status) {
   shapes.SetOutput(0, 0, 1, 0);
 }
 
-// Prints what went wrong: nobody is there yet to hear of it.
+// Prints a failed registration: it runs while the library is loaded, when there
+// is no caller to return an error to.
 void Check(TF_Status* status, const char* op) {
   if (TF_GetCode(status) != TF_OK) {
     fprintf(stderr, "kmeans_estimator could not register its op %s.\n", op);
@@ -658,7 +670,8 @@ void Register(const char* op,
 
 __attribute__((constructor)) void RegisterAll() {
 #if defined(__x86_64__)
-  // A constructor may run before the one that fills in what the processor has.
+  // __builtin_cpu_supports needs this call here: this constructor may run
+  // before the constructor that detects the processor's features.
   __builtin_cpu_init();
 #endif
   kernels = Find(nullptr);
@@ -677,8 +690,7 @@ __attribute__((constructor)) void RegisterAll() {
             "totals: double", "weights: W * T"},
            {"new_sums: double", "new_totals: double"},
            ComputeRelocation<float>, ComputeRelocation<double>);
-  // Stateful, as nothing else keeps TensorFlow from leaving out an op that has no
-  // output.
+  // Stateful, because TensorFlow prunes a stateless op that has no output.
   Register("KmeansEstimator>CheckFinite", InferNothing<2>, {"message: string"},
            {"points: T", "distance: T", "total: T"}, {}, ComputeCheck<float>,
            ComputeCheck<double>, /*is_stateful=*/true);
@@ -703,7 +715,8 @@ __attribute__((constructor)) void RegisterAll() {
 }  // namespace
 }  // namespace kmeans_estimator
 
-// Null for the best one. Returns whether there is such an instruction set.
+// Makes all ops use an instruction set; null: the best. Returns whether the
+// library and the processor support it; if not, nothing changes.
 extern "C" int kmeans_estimator_use_instruction_set(const char* name) {
   const kmeans_estimator::Kernels* found = kmeans_estimator::Find(name);
   if (found != nullptr) kmeans_estimator::kernels = found;

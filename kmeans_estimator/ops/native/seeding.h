@@ -1,10 +1,10 @@
 // Copyright 2026 The kmeans_estimator Authors.
 // SPDX-License-Identifier: Apache-2.0
 //
-// Initial centers: k-means++ and k-MC2.
+// Choice of initial centers by k-means++ and k-MC2.
 //
 // Both draw from Philox streams, as the portable ops and TensorFlow's kernels
-// do; the same seed makes the same draws.
+// do. So the same seed gives the same draws.
 
 #ifndef KMEANS_ESTIMATOR_SEEDING_H_
 #define KMEANS_ESTIMATOR_SEEDING_H_
@@ -19,7 +19,7 @@ namespace kmeans_estimator {
 namespace {
 
 // Philox 4x32-10 (J. Salmon et al., "Parallel random numbers: as easy as 1, 2,
-// 3", 2011): 4 words for each number that a 128-bit counter takes.
+// 3", 2011): a stream of 32-bit words, 4 for each value of a 128-bit counter.
 class Philox {
  public:
   Philox(uint64_t seed, uint64_t stream) : seed_(seed), stream_(stream) {}
@@ -29,10 +29,10 @@ class Philox {
     return block_[position_++ % 4];
   }
 
-  // In [0, 1), from the low 23 bits of a word.
+  // Returns a number in [0, 1), from the low 23 bits of a word.
   double Float() { return (Word() & 0x7fffff) * 0x1p-23; }
 
-  // Two words, the low one first.
+  // Returns a 64-bit number from two words; the first word is the low half.
   uint64_t Integer() {
     const uint64_t low = Word();
     return low | static_cast<uint64_t>(Word()) << 32;
@@ -65,9 +65,12 @@ class Philox {
   uint32_t block_[4];
 };
 
-// A row in proportion to its weight. The integer below n that a random number is
-// reduced to is its place, in units of the mean weight, and what the reduction
-// leaves is the place within the unit. So equal weights give the integer itself.
+// Draws a row with probability proportional to its weight.
+//
+// Divided by n, a random number gives a remainder and a quotient. The remainder
+// plus the quotient scaled to [0, 1) is a position in [0, n). In units of the
+// mean weight, that is a position in the running sum of the weights; the drawn
+// row is the row at that position. With equal weights it is the remainder.
 template <typename T>
 int64_t DrawByWeight(Philox& random, const T* weights, int64_t n) {
   const uint64_t number = random.Integer();
@@ -76,7 +79,7 @@ int64_t DrawByWeight(Philox& random, const T* weights, int64_t n) {
   double total = 0;
   for (int64_t i = 0; i < n; ++i) total += weights[i];
   const double within = number / n * 0x1p-64 * n;
-  // Rounded to 1 it would be in the next unit.
+  // Rounded to 1, the fraction would move the position to the next integer.
   const double target = (place + (within < 0.999999 ? within : 0.999999)) *
                         (total / n);
   double running = 0;
@@ -89,14 +92,19 @@ int64_t DrawByWeight(Philox& random, const T* weights, int64_t n) {
   return last;
 }
 
-// Points whose masses are summed up before they are added to the total.
+// Points in a block of masses. DrawByMass skips whole blocks by their sums.
 constexpr int64_t kSumBlock = 256;
+// The largest transposed copy of the points that k-means++ keeps for all rounds.
+// Larger batches are transposed anew in each round. Benchmark case
+// kmeans++/10kx20.
+constexpr int64_t kMaxTransposedBytes = 16 << 20;
 
 // k-means++ (D. Arthur and S. Vassilvitskii, "k-means++: The Advantages of
 // Careful Seeding", 2007) with several candidates for each center. The mass of
-// a point is its weight times its squared distance to the nearest chosen point;
-// candidates are drawn in proportion to it. The candidate that leaves the least
-// total mass is chosen. All candidates are weighed in one pass over the points.
+// a point is its weight times its squared distance to the nearest chosen point.
+// Candidates are drawn with probability proportional to their mass. The
+// candidate with the least total mass, if it were chosen, is chosen. One pass
+// over the points computes the total masses of all candidates.
 template <typename T>
 class PlusPlus {
  public:
@@ -105,6 +113,8 @@ class PlusPlus {
         random_(a.seed, a.stream),
         num_blocks_((a.n + kSumBlock - 1) / kSumBlock),
         stride_((a.n + kLanes - 1) / kLanes * kLanes),
+        is_transposed_(stride_ * a.d * sizeof(T) <= kMaxTransposedBytes),
+        columns_((is_transposed_ ? stride_ : kLanes) * a.d),
         distances_((a.num_candidates + 1) * stride_),
         masses_((a.num_candidates + 1) * num_blocks_),
         totals_(a.num_candidates + 1),
@@ -113,10 +123,14 @@ class PlusPlus {
         is_chosen_(a.n) {}
 
   bool Run() {
-    if (!(distances_.is_allocated() && masses_.is_allocated() &&
+    if (!(columns_.is_allocated() && distances_.is_allocated() &&
+          masses_.is_allocated() &&
           totals_.is_allocated() && slots_.is_allocated() &&
           candidates_.is_allocated() && is_chosen_.is_allocated())) {
       return false;
+    }
+    for (int64_t i = 0; is_transposed_ && i < a_.n; i += kLanes) {
+      Transposed(i, columns_.get() + i * a_.d);
     }
     for (int64_t c = 0; c <= a_.num_candidates; ++c) slots_[c] = c;
     for (int64_t i = 0; i < a_.n; ++i) {
@@ -142,11 +156,12 @@ class PlusPlus {
 
  private:
   typedef typename Simd<T>::Vector Vector;
-  typedef typename Simd<T>::Integers Integers;
   static constexpr int kLanes = Simd<T>::kLanes;
-  // Place 0 is that of the points chosen so far, place c that of them and
-  // candidate c - 1. Each has a slot of squared distances, of their masses
-  // summed up by blocks, and of the total mass.
+  // Place 0 (kNearest) is for the points chosen so far; place c >= 1 is for
+  // these points plus candidate c - 1. slots_ maps each place to a slot, which
+  // holds squared distances to the nearest of these points, the sums of the
+  // masses by block, and the total mass. Choosing a candidate swaps its slot
+  // with place 0.
   static constexpr int64_t kNearest = 0;
 
   T* Distances(int64_t place) {
@@ -158,9 +173,9 @@ class PlusPlus {
 
   double Weight(int64_t i) const { return a_.weights ? a_.weights[i] : 1; }
 
-  // A row that was not chosen before, in proportion to the masses. While they
-  // are infinite, before the first choice, and once all are 0, in proportion to
-  // the weights.
+  // Draws a row that was not chosen before, with probability proportional to
+  // its mass. Before the first choice all masses are infinite, and later all
+  // may be 0. Then the probability is proportional to the weight.
   int64_t Draw() {
     const double total = totals_[slots_[kNearest]];
     for (;;) {
@@ -195,14 +210,10 @@ class PlusPlus {
       const int64_t end = begin + kSumBlock < a_.n ? begin + kSumBlock : a_.n;
       for (int64_t i = begin; i < end; i += kLanes) {
         const Vector before = Load<Vector>(nearest + i);
-        const T* rows[kLanes];
-        for (int lane = 0; lane < kLanes; ++lane) {
-          const int64_t row = i + lane < a_.n ? i + lane : a_.n - 1;
-          rows[lane] = a_.points + row * a_.d;
-        }
+        const T* columns = Columns(i);
         for (int64_t c = 1; c <= a_.num_candidates; ++c) {
           const Vector squares =
-              SquaredDistances(rows, a_.points + candidates_[c - 1] * a_.d);
+              SquaredDistances(columns, a_.points + candidates_[c - 1] * a_.d);
           Store(Distances(c) + i, squares < before ? squares : before);
         }
       }
@@ -215,7 +226,8 @@ class PlusPlus {
   }
 
   double Mass(const T* distances, int64_t begin, int64_t end) const {
-    // In four sums, so that additions need not wait for each other.
+    // Four independent sums, so that an addition need not wait for the one
+    // before it.
     double sums[4] = {0, 0, 0, 0};
     int64_t i = begin;
     if (!a_.weights) {
@@ -229,57 +241,60 @@ class PlusPlus {
     return (sums[0] + sums[1]) + (sums[2] + sums[3]);
   }
 
-  // Of kLanes points to y.
-  Vector SquaredDistances(const T* const* rows, const T* y) const {
+  // Returns the kLanes points from i on as [d] vectors with a point in each lane.
+  const T* Columns(int64_t i) {
+    if (is_transposed_) return columns_.get() + i * a_.d;
+    Transposed(i, columns_.get());
+    return columns_.get();
+  }
+
+  // Transposes the points. Lanes past the last point repeat that point.
+  void Transposed(int64_t first, T* to) const {
     const int64_t d = a_.d;
-    if (d < kLanes) {
-      T squares[kLanes];
-      for (int i = 0; i < kLanes; ++i) {
-        squares[i] = 0;
-        for (int64_t j = 0; j < d; ++j) {
-          squares[i] += (rows[i][j] - y[j]) * (rows[i][j] - y[j]);
-        }
-      }
-      return Load<Vector>(squares);
+    const T* rows[kLanes];
+    for (int lane = 0; lane < kLanes; ++lane) {
+      const int64_t row = first + lane < a_.n ? first + lane : a_.n - 1;
+      rows[lane] = a_.points + row * d;
     }
-    Vector sums[kLanes];
-#pragma GCC unroll 16
-    for (int i = 0; i < kLanes; ++i) sums[i] = Vector{};
     int64_t j = 0;
     for (; j + kLanes <= d; j += kLanes) {
-      const Vector center = Load<Vector>(y + j);
+      Vector square[kLanes];
 #pragma GCC unroll 16
-      for (int i = 0; i < kLanes; ++i) {
-        const Vector difference = Load<Vector>(rows[i] + j) - center;
-        sums[i] += difference * difference;
-      }
-    }
-    if (j < d) {
-      // The last vector overlaps the one before; lanes seen twice count once.
-      const int64_t from = d - kLanes;
-      const Vector center = Load<Vector>(y + from);
-      Integers is_new;
-      for (int i = 0; i < kLanes; ++i) is_new[i] = from + i >= j ? -1 : 0;
+      for (int i = 0; i < kLanes; ++i) square[i] = Load<Vector>(rows[i] + j);
+      Transpose<T>(square);
 #pragma GCC unroll 16
-      for (int i = 0; i < kLanes; ++i) {
-        const Vector difference =
-            is_new ? Load<Vector>(rows[i] + from) - center : Vector{};
-        sums[i] += difference * difference;
-      }
+      for (int i = 0; i < kLanes; ++i) Store(to + (j + i) * kLanes, square[i]);
     }
-    Transpose<T>(sums);
+    for (; j < d; ++j) {
+      for (int i = 0; i < kLanes; ++i) to[j * kLanes + i] = rows[i][j];
+    }
+  }
+
+  // Returns the squared distances of the points in the lanes to y. Four partial
+  // sums keep an addition from waiting for the one before.
+  Vector SquaredDistances(const T* columns, const T* y) const {
+    Vector sums[4] = {};
+    int64_t j = 0;
+    for (; j + 4 <= a_.d; j += 4) {
 #pragma GCC unroll 4
-    for (int half = kLanes / 2; half; half /= 2) {
-#pragma GCC unroll 8
-      for (int i = 0; i < half; ++i) sums[i] += sums[i + half];
+      for (int i = 0; i < 4; ++i) {
+        const Vector difference =
+            Load<Vector>(columns + (j + i) * kLanes) - y[j + i];
+        sums[i] += difference * difference;
+      }
     }
-    return sums[0];
+    for (; j < a_.d; ++j) {
+      const Vector difference = Load<Vector>(columns + j * kLanes) - y[j];
+      sums[0] += difference * difference;
+    }
+    return (sums[0] + sums[1]) + (sums[2] + sums[3]);
   }
 
   const KMeansPlusPlus<T>& a_;
   Philox random_;
   const int64_t num_blocks_, stride_;
-  Buffer<T> distances_;
+  const bool is_transposed_;
+  Buffer<T> columns_, distances_;
   Buffer<double> masses_, totals_;
   Buffer<int64_t> slots_, candidates_;
   Buffer<bool> is_chosen_;
@@ -290,10 +305,10 @@ bool ChooseByKMeansPlusPlus(const KMeansPlusPlus<T>& arguments) {
   return PlusPlus<T>(arguments).Run();
 }
 
-// Where a Markov chain of k-MC2 ends (O. Bachem et al., "Approximate K-Means++ in
-// Sublinear Time", 2016). It starts at candidate 0, and moves from a state on to
-// the next candidate with the probability that their masses are in, if that is
-// below 1.
+// Returns the final state of a Markov chain of k-MC2 (O. Bachem et al.,
+// "Approximate K-Means++ in Sublinear Time", 2016). The chain starts at
+// candidate 0. It moves to the next candidate with probability min(1, mass of
+// the candidate / mass of the current state).
 template <typename T>
 int64_t RunChain(const T* distances, const T* weights, int64_t n,
                  Philox& random) {
@@ -312,7 +327,8 @@ int64_t EndOfChain(const T* distances, int64_t n, uint64_t seed) {
   return RunChain<T>(distances, nullptr, n, random);
 }
 
-// Each slice of the points gives one center: the end of a chain over it.
+// Chooses one center from each slice of the points: the final state of a chain
+// over the slice.
 template <typename T>
 bool ChooseByKmc2(const Kmc2<T>& a) {
   if (a.num_new == 0) return true;
@@ -326,7 +342,8 @@ bool ChooseByKmc2(const Kmc2<T>& a) {
   memcpy(centers.get(), a.centers, a.num_centers * a.d * sizeof(T));
   for (int64_t i = 0; i < a.chain_length; ++i) distances[i] = 1;
   Philox random(a.seed, a.stream);
-  // Used if there are no centers to measure distances from; else passed over.
+  // The first center, if none was chosen before. Drawn in any case, so that the
+  // chains read the same words of the stream.
   const int64_t first = DrawByWeight(random, a.weights, a.n);
   for (int64_t m = 0; m < a.num_new; ++m) {
     const int64_t known = a.num_centers + m, begin = m * a.chain_length;

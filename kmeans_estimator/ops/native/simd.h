@@ -1,9 +1,10 @@
 // Copyright 2026 The kmeans_estimator Authors.
 // SPDX-License-Identifier: Apache-2.0
 //
-// Vectors of the instruction set that a file is compiled for, in the vector
-// extensions of GCC and Clang. Everything here has internal linkage: the linker
-// must not put code of one instruction set in the place of another's.
+// Vectors of the instruction set that a file is compiled for, using the vector
+// extensions of GCC and Clang. Everything here has internal linkage. Otherwise
+// the linker would merge functions of the same name that were compiled for
+// different instruction sets.
 
 #ifndef KMEANS_ESTIMATOR_SIMD_H_
 #define KMEANS_ESTIMATOR_SIMD_H_
@@ -15,8 +16,8 @@
 namespace kmeans_estimator {
 namespace {
 
-// A tile of scores has kTileCenters x 2 vectors; with what they are made from
-// they fill the registers.
+// A tile of scores has kTileCenters x 2 vectors. With the operands of their
+// computation they fill the registers.
 #if KERNELS_VECTOR_BYTES == 64  // 32 registers
 constexpr int kTileCenters = 12;
 #elif KERNELS_VECTOR_BYTES == 32  // 16 registers
@@ -43,7 +44,7 @@ struct Simd {
   static constexpr int kLanes = KERNELS_VECTOR_BYTES / sizeof(T);
   typedef T Vector __attribute__((vector_size(KERNELS_VECTOR_BYTES)));
   typedef typename IntegerOf<T>::Type Integer;
-  // What comparing vectors gives.
+  // The result type of comparing two vectors.
   typedef Integer Integers __attribute__((vector_size(KERNELS_VECTOR_BYTES)));
 };
 
@@ -69,9 +70,9 @@ inline T Sum(typename Simd<T>::Vector v) {
   return lanes[0];
 }
 
-// Two vectors in which quarters of size x size lanes are exchanged: for size 2,
-// a0 a1 b0 b1 a4 a5 b4 b5 and a2 a3 b2 b3 a6 a7 b6 b7. Indices from the number
-// of lanes on are those of b.
+// Exchanges runs of `size` lanes between two vectors, as a step of a transpose.
+// For size 2, a becomes a0 a1 b0 b1 a4 a5 b4 b5 and b becomes a2 a3 b2 b3 a6 a7
+// b6 b7. In a shuffle, indices >= kLanes select lanes of the second vector.
 template <typename T, int size, int... lane>
 inline void Exchange(typename Simd<T>::Vector& a, typename Simd<T>::Vector& b,
                      std::integer_sequence<int, lane...>) {
@@ -91,7 +92,7 @@ inline void Exchange(typename Simd<T>::Vector& a, typename Simd<T>::Vector& b,
 #endif
 }
 
-// Makes the rows of a square of vectors its columns.
+// Transposes a square matrix of kLanes vectors.
 template <typename T, int size = Simd<T>::kLanes / 2>
 inline void Transpose(typename Simd<T>::Vector* rows) {
   constexpr int kLanes = Simd<T>::kLanes;
@@ -104,7 +105,7 @@ inline void Transpose(typename Simd<T>::Vector* rows) {
   if constexpr (size > 1) Transpose<T, size / 2>(rows);
 }
 
-// Memory for a kernel's own use, aligned for vectors.
+// Scratch memory of a kernel, aligned for vectors.
 template <typename T>
 class Buffer {
  public:

@@ -2,9 +2,9 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // The part of TensorFlow's C API for ops and kernels (tensorflow/c/ops.h,
-// kernels.h, tf_tensor.h, tf_status.h) that this library calls. It is a stable
-// ABI, so a build needs neither TensorFlow nor its headers, and one build runs
-// on all releases.
+// kernels.h, tf_tensor.h, tf_status.h) that this library calls. The C API is a
+// stable ABI. So a build needs neither TensorFlow nor its headers, and the same
+// build runs on every supported release of TensorFlow.
 
 #ifndef KMEANS_ESTIMATOR_TENSORFLOW_C_API_H_
 #define KMEANS_ESTIMATOR_TENSORFLOW_C_API_H_

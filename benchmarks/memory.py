@@ -19,6 +19,7 @@ from typing import Any, Callable, Optional
 _KEEP_MEMORY = (
     'ours',
     'ours, portable',
+    'ours, weighted',
     'bare matmul',
     'reference',
     'no model',

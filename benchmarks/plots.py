@@ -22,6 +22,7 @@ COLOURS = {
     'no model': 'tab:gray',
     'near 0': 'tab:purple',
     timing.PORTABLE: 'tab:cyan',
+    timing.WEIGHTED: 'tab:pink',
     timing.MATMUL: 'black',
 }
 

@@ -14,6 +14,8 @@ from benchmarks import reference
 from benchmarks import timing
 from kmeans_estimator._compat import placement
 from kmeans_estimator.ops import clustering_ops
+from kmeans_estimator.ops import graph as graph_lib
+from kmeans_estimator.ops import parameters as parameters_lib
 
 tf1 = tf.compat.v1
 
@@ -87,6 +89,49 @@ def mini_batch(n: int, d: int, k: int) -> Dict[str, timing.Contender]:
         lambda: kmeans.partial_fit(points)
     )
   return contenders
+
+
+def weights(
+    n: int, d: int, k: int, use_mini_batch: bool = False
+) -> Dict[str, timing.Contender]:
+  """A step on points with weights, beside one without."""
+  points, centers = data.clusters(n, d, k)
+  drawn = np.random.default_rng(1).exponential(size=n).astype(np.float32)
+  return {
+      timing.OURS: _weighted_step(points, centers, use_mini_batch, None),
+      timing.WEIGHTED: _weighted_step(points, centers, use_mini_batch, drawn),
+  }
+
+
+def _weighted_step(
+    points, centers, use_mini_batch, drawn
+) -> timing.Contender:
+  parameters = parameters_lib.Parameters(
+      num_clusters=len(centers),
+      initial_clusters=centers,
+      distance_metric=clustering_ops.SQUARED_EUCLIDEAN_DISTANCE,
+      seed=None,
+      use_mini_batch=use_mini_batch,
+      mini_batch_steps_per_iteration=1,
+      kmeans_plus_plus_num_retries=2,
+  )
+  with tf.Graph().as_default() as graph:
+    batch, feed = _variable(points)
+    given = None
+    if drawn is not None:
+      given, feed_of_weights = _variable(drawn)
+      feed.update(feed_of_weights)
+    _, _, init_op, training_op = graph_lib.KMeansGraph(
+        batch, parameters, given
+    ).training()
+    nodes = len(graph.get_operations())
+    variables = tf1.global_variables_initializer()
+  session = tf1.Session(graph=graph)
+  session.run(variables, feed)
+  session.run(init_op)
+  return timing.Contender(
+      session.make_callable(training_op), lambda: {'nodes': nodes}
+  )
 
 
 def _variable(points):

@@ -10,6 +10,8 @@ from typing import Any, Callable, Dict, List
 OURS = 'ours'
 # This package without its native ops.
 PORTABLE = 'ours, portable'
+# This package, on points with weights.
+WEIGHTED = 'ours, weighted'
 # TensorFlow's matrix product of points and centers, a part of every step.
 MATMUL = 'bare matmul'
 

@@ -10,6 +10,7 @@ __version__ = '0.1.0'
 __all__ = [
     'KMeans',
     'KMeansClustering',
+    'WeightedKMeans',
     'estimator',
     'factorization',
     'features',
@@ -22,6 +23,7 @@ __all__ = [
 _DEFINED_IN = {
     'KMeans': 'kmeans.KMeansClustering',
     'KMeansClustering': 'kmeans.KMeansClustering',
+    'WeightedKMeans': 'weighted.WeightedKMeans',
     'restore_tf_estimator': 'estimator.restore_tf_estimator',
 }
 
@@ -36,6 +38,7 @@ if TYPE_CHECKING:
   from kmeans_estimator.estimator import restore_tf_estimator
   from kmeans_estimator.kmeans import KMeansClustering
   from kmeans_estimator.kmeans import KMeansClustering as KMeans
+  from kmeans_estimator.weighted import WeightedKMeans
 else:
 
   # Imports on first use, so that a program may set TensorFlow's environment

@@ -4,7 +4,16 @@
 
 import contextlib
 import re
-from typing import Any, Iterable, Iterator, List, Mapping, Optional, Union
+from typing import (
+    Any,
+    Iterable,
+    Iterator,
+    List,
+    Mapping,
+    Optional,
+    Tuple,
+    Union,
+)
 
 import numpy as np
 import tensorflow as tf
@@ -133,6 +142,84 @@ def _columns(value: Any, name: str) -> tf.Tensor:
   if value.shape.rank == 1:
     value = tf.expand_dims(value, 1)
   return points_lib.as_points(value, name)
+
+
+def check_weight_column(column: Any) -> None:
+  """Refuses what cannot name a feature of weights.
+
+  Args:
+    column: the key of a feature, a numeric column, or None.
+
+  Raises:
+    TypeError: it is none of these.
+    ValueError: it is a numeric column of more than one number.
+  """
+  is_numeric_column = hasattr(column, 'key') and hasattr(
+      column, 'normalizer_fn'
+  )
+  if column is None or isinstance(column, str):
+    return
+  if not is_numeric_column:
+    raise TypeError(
+        'weight_column must be the key of a feature or a '
+        f'tf.feature_column.numeric_column, got {column!r} of type '
+        f'{type(column).__name__}.'
+    )
+  if tuple(column.shape) != (1,):
+    raise ValueError(
+        'weight_column must hold one number for each point, got a numeric '
+        f'column {column.key!r} of shape {list(column.shape)}.'
+    )
+
+
+def split_weights(
+    features: Features, column: Any, is_needed: bool
+) -> Tuple[Features, Optional[tf.Tensor]]:
+  """Takes the weights out of features.
+
+  Args:
+    features: as for `parse_features`; a dict if weights are needed.
+    column: the key of a feature, a numeric column, or None.
+    is_needed: whether the mode takes weights. If not, the features need not
+      hold any.
+
+  Returns:
+    The features without the weights, and the weights as they were given, dense;
+    None if there is no column or none are needed.
+
+  Raises:
+    TypeError: weights are needed, and the features are no dict; or the weights
+      are not numbers.
+    ValueError: weights are needed, and the dict does not hold them; or their
+      shape is wrong.
+  """
+  if column is None or not (is_needed or isinstance(features, Mapping)):
+    return features, None
+  key = column if isinstance(column, str) else column.key
+  if not isinstance(features, Mapping):
+    raise TypeError(
+        f'weight_column is {key!r}, so features must be a dict that holds it, '
+        f'got {type(features).__name__}.'
+    )
+  others = {name: features[name] for name in features if name != key}
+  if not is_needed:
+    return others, None
+  if key not in features:
+    raise ValueError(
+        f'features must hold the weight_column {key!r}, got {sorted(features)}.'
+    )
+  name = f'feature {key!r} (the weight_column)'
+  weights = _dense(features[key], name)
+  if not isinstance(column, str) and column.normalizer_fn is not None:
+    weights = column.normalizer_fn(weights)
+  points_lib.float_dtype(weights.dtype, name)
+  rank = weights.shape.rank
+  if rank not in (None, 1, 2) or (rank == 2 and weights.shape[1] != 1):
+    raise ValueError(
+        f'{name} must be of shape [n] or [n, 1], one weight for each point, '
+        f'got shape {weights.shape}.'
+    )
+  return others, weights
 
 
 def parse_features(

@@ -9,6 +9,7 @@ import tensorflow as tf
 
 from kmeans_estimator import _model_description
 from kmeans_estimator import _session
+from kmeans_estimator import features as features_lib
 from kmeans_estimator import model_fn as model_fn_lib
 from kmeans_estimator import strategies
 from kmeans_estimator import tpu
@@ -127,6 +128,29 @@ class KMeansClustering(_session.Estimator):
         kmeans_plus_plus_num_retries=kmeans_plus_plus_num_retries,
         relative_tolerance=relative_tolerance,
     )
+    self._set_up(parameters, model_dir, config, feature_columns)
+
+  def _set_up(
+      self,
+      parameters: parameters_lib.Parameters,
+      model_dir: Optional[str],
+      config: Optional[Any],
+      feature_columns: Optional[Union[Any, Iterable[Any]]],
+      weight_column: Any = None,
+  ) -> None:
+    """Creates the Estimator, for this constructor and those of subclasses.
+
+    Args:
+      parameters: how to cluster.
+      model_dir: as for the constructor.
+      config: likewise.
+      feature_columns: likewise.
+      weight_column: see `features.split_weights`.
+
+    Raises:
+      TypeError: an argument has a wrong type; the message names it.
+      ValueError: an argument has a value that is not allowed; likewise.
+    """
     for name in ('num_clusters', 'initial_clusters'):
       if tf.is_tensor(getattr(parameters, name)):
         raise ValueError(
@@ -134,8 +158,9 @@ class KMeansClustering(_session.Estimator):
             'graphs of its own; got a tensor of another graph, without a value.'
         )
     strategies.check_supported(config)
+    features_lib.check_weight_column(weight_column)
     self._model = model_fn_lib.Model(
-        parameters, _list_of_columns(feature_columns)
+        parameters, _list_of_columns(feature_columns), weight_column
     )
     super().__init__(
         model_fn=model_fn_lib.make_model_fn(self._model),

@@ -32,24 +32,33 @@ class Model:
     parameters: how to cluster.
     feature_columns: see `features.parse_features`; no iterator, as every graph
       goes through them.
+    weight_column: see `features.split_weights`.
   """
 
   parameters: parameters_lib.Parameters
   feature_columns: Optional[List[Any]] = None
+  weight_column: Any = None
 
-  def graph(self, features: features_lib.Features) -> graph_lib.KMeansGraph:
+  def graph(
+      self, features: features_lib.Features, takes_weights: bool = True
+  ) -> graph_lib.KMeansGraph:
     """The graph of k-means on the points that the features are.
 
     Args:
       features: see `features.parse_features`.
+      takes_weights: whether the mode needs the weights, if there are any.
 
     Raises:
       TypeError: features are not numbers.
-      ValueError: features make no matrix.
+      ValueError: features make no matrix, or hold no weights.
     """
+    features, weights = features_lib.split_weights(
+        features, self.weight_column, takes_weights
+    )
     return graph_lib.KMeansGraph(
         features_lib.parse_features(features, self.feature_columns),
         self.parameters,
+        weights,
     )
 
   def description(
@@ -60,6 +69,9 @@ class Model:
     Args:
       features: see `features.parse_features`.
     """
+    features, _ = features_lib.split_weights(
+        features, self.weight_column, is_needed=False
+    )
     return _model_description.Description(
         self.parameters.distance_metric,
         features_lib.names(features, self.feature_columns),
@@ -182,7 +194,8 @@ def prediction_spec(model: Model, features: features_lib.Features) -> Any:
   Returns:
     An `EstimatorSpec`.
   """
-  state, all_distances, cluster_index = model.graph(features).prediction()
+  graph = model.graph(features, takes_weights=False)
+  state, all_distances, cluster_index = graph.prediction()
   predictions = _predictions(all_distances, cluster_index)
   outputs = {
       key: estimator_lib.export.PredictOutput(value)

@@ -169,3 +169,17 @@ class KMeansSaver(tf.compat.v1.train.Saver):
             f'variable {variable.op.name!r}. Give {argument}, or another '
             'model_dir.'
         )
+    counts = self._state.counts
+    if counts is None:
+      return
+    dtypes = reader.get_variable_to_dtype_map()
+    if counts.dtype != dtypes[counts.op.name]:
+      now, before = 'without', 'with'
+      if counts.dtype.is_floating:
+        now, before = before, now
+      raise ValueError(
+          f'Training in mini-batches {now} a weight_column cannot go on from '
+          f'{save_path}, which was trained {before} one. Train {before} a '
+          'weight_column, or give another model_dir, with the centers of this '
+          'model as initial_clusters.'
+      )

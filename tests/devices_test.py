@@ -16,6 +16,8 @@ import tensorflow as tf
 
 import kmeans_estimator
 from kmeans_estimator.ops import clustering_ops
+from kmeans_estimator.ops import graph as graph_lib
+from kmeans_estimator.ops import parameters as parameters_lib
 from kmeans_estimator.ops import state as state_lib
 from tests import numpy_model
 from tests import placement
@@ -300,6 +302,35 @@ class KernelsTest(parameterized.TestCase):
             self._NUM_CLUSTERS,
             **kwargs,
         ).training_graph()
+
+      self._assert_all_have_kernels(build)
+
+  @parameterized.parameters(
+      *zip([kwargs for _, kwargs in RULES], parameters_lib.INITIALIZATIONS)
+  )
+  def test_graph_of_weights_and_several_starts(self, rule, method):
+    parameters = parameters_lib.Parameters(
+        **{
+            'num_clusters': self._NUM_CLUSTERS,
+            'initial_clusters': method,
+            'distance_metric': clustering_ops.COSINE_DISTANCE,
+            'seed': 1,
+            'mini_batch_steps_per_iteration': 1,
+            'kmeans_plus_plus_num_retries': 2,
+            'num_starts': 2,
+            **rule,
+        }
+    )
+    for dtype, shape in self._BATCHES[:2]:
+
+      def build(dtype=dtype, shape=shape):
+        graph = graph_lib.KMeansGraph(
+            tf.compat.v1.placeholder(dtype, shape),
+            parameters,
+            tf.compat.v1.placeholder(dtype, shape[:1]),
+        )
+        graph.training()
+        graph.evaluation()
 
       self._assert_all_have_kernels(build)
 

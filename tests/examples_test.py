@@ -37,6 +37,21 @@ class ExamplesTest(absltest.TestCase):
     # One grey for all pixels is 86 away from them.
     self.assertLess(np.sqrt(np.square(drawn - original).mean()), 20)
 
+  def test_coreset_is_as_good_as_all_points(self):
+    png = os.path.join(testing.temporary_folder(self), 'coreset.png')
+    result = running.run_forked(
+        os.path.join(running.ROOT, 'examples', 'coreset.py'),
+        *('--output', png, '--shards', '3', '--rows', '2000'),
+    )
+    self.assertEqual(result.status, 0, result.err)
+    all_points, coreset = (
+        float(re.search(rf'\| {way} \|.*\| (\S+) \|', result.out)[1])
+        for way in ('all points at once', 'coreset of shards')
+    )
+    self.assertLess(coreset, 1.05 * all_points)
+    image = tf.image.decode_png(tf.io.read_file(png))
+    self.assertEqual(image.shape[:2], (450, 900))
+
 
 if __name__ == '__main__':
   absltest.main()

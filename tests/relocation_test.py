@@ -121,6 +121,22 @@ class RelocationTest(_RelocationTestCase):
     index = self.assert_relocated(points, centers, metric, places=places)
     self.assertContainsSubset(range(2, 2 + num_empty), index)
 
+  @parameterized.parameters(*DTYPES)
+  def test_cluster_that_loses_all_its_weights_is_empty(self, dtype):
+    # Sums of such weights leave a rest when they are subtracted again.
+    weights = np.random.RandomState(1).uniform(0, 1, 17).astype(dtype)
+    places = 100 * np.arange(9)
+    points = np.zeros([17, 2], dtype)
+    points[:, 0] = places.repeat(2)[:17]
+    points[:16, 1] = np.linspace(5, 9, 16)
+    centers = np.zeros([25, 2], dtype)
+    centers[:9, 0] = places
+    # Empty, as the point there is as near to the ninth.
+    centers[9:, 0] = places[-1]
+    _, _, after = _relocate(points, centers, EUCLIDEAN, weights)
+    self.assertAllEqual(after.totals[:8], np.zeros(8))
+    self.assertAllClose(np.sort(after.totals[9:]), np.sort(weights[:16]))
+
   @parameterized.product(metric=numpy_model.METRICS, weighted=(False, True))
   def test_sums_stay_identical_if_no_cluster_is_empty(self, metric, weighted):
     points, centers = testing.around_centers(90, 4, 5, metric)

@@ -7,8 +7,11 @@ import numpy as np
 import tensorflow as tf
 
 from kmeans_estimator.ops import clustering_ops
+from kmeans_estimator.ops import graph as graph_lib
+from kmeans_estimator.ops import parameters as parameters_lib
 from kmeans_estimator.ops import replicas
 from tests import implementations
+from tests import numpy_model
 
 
 class _Replicas:
@@ -183,6 +186,46 @@ class StepTest(tf.test.TestCase, parameterized.TestCase):
     for name, value in graph.session.run(reads).items():
       self.assertAllEqual(value, before[name], name)
     graph.session.run(step)
+
+
+  @parameterized.parameters(None, 1, 2)
+  def test_weights_are_those_of_all(self, steps_per_iteration):
+    points = np.random.RandomState(1).normal(size=[2, 6, 2]).astype(np.float32)
+    # The lightest point is in the second batch.
+    weights = np.float32([[2, 3, 0, 5, 4, 2], [1, 7, 3, 0, 2, 2]])
+    parameters = parameters_lib.Parameters(
+        num_clusters=2,
+        initial_clusters=np.eye(2),
+        distance_metric='squared_euclidean',
+        seed=1,
+        use_mini_batch=steps_per_iteration is not None,
+        mini_batch_steps_per_iteration=steps_per_iteration or 1,
+        kmeans_plus_plus_num_retries=2,
+    )
+
+    def build(own):
+      own = tf.cast(own, tf.int32)
+      state, inference, init_op, step = graph_lib.KMeansGraph(
+          tf.gather(points, own), parameters, tf.gather(weights, own)
+      ).training()
+      clusters = state.clusters.read_value()
+      with tf.control_dependencies([step]):
+        return init_op, tf.identity(inference.loss), clusters
+
+    graph = _Replicas(build)
+    init_op, losses, clusters = graph.results
+    graph.session.run(init_op)
+    repeated = np.repeat(
+        points.reshape([-1, 2]), weights.astype(int).ravel(), axis=0
+    )
+    state = numpy_model.initial_state(
+        np.eye(2), 'squared_euclidean', steps_per_iteration
+    )
+    for _ in range(2):
+      state, expected = numpy_model.step(state, repeated)
+      self.assertAllClose(graph.session.run(losses), [expected, expected])
+    for copy in graph.session.run(clusters):
+      self.assertAllClose(copy, state.clusters)
 
 
 if __name__ == '__main__':

@@ -21,6 +21,9 @@ import tensorflow as tf
 import kmeans_estimator
 from kmeans_estimator import estimator
 from kmeans_estimator._compat import placement as placement_lib
+from kmeans_estimator.ops import graph as graph_lib
+from kmeans_estimator.ops import parameters as parameters_lib
+from kmeans_estimator.ops import replicas
 from tests import numpy_model
 from tests import placement
 from tests import testing
@@ -324,6 +327,57 @@ class CoreTest(tf.test.TestCase, parameterized.TestCase):
       loss, _ = session.run([spec.loss, spec.train_op], {batch: bad})
       self.assertAllEqual(loss, np.nan)
       testing.assert_state(session.run(variables()), state)
+
+  @parameterized.named_parameters(*RULES)
+  def test_weights(self, kwargs, steps_per_iteration):
+    parameters = parameters_lib.Parameters(
+        **{
+            'num_clusters': K,
+            'initial_clusters': CENTERS,
+            'distance_metric': EUCLIDEAN,
+            'seed': 1,
+            'use_mini_batch': True,
+            'mini_batch_steps_per_iteration': 1,
+            'kmeans_plus_plus_num_retries': 2,
+            **kwargs,
+        }
+    )
+    weights = np.random.RandomState(1).randint(0, 4, N).astype(np.float32)
+    wrong = weights.copy()
+    wrong[4] = -1
+    with tf.Graph().as_default(), tf.compat.v1.Session() as session:
+      points = tf.compat.v1.placeholder(tf.float32, [N, D])
+      given = tf.compat.v1.placeholder(tf.float32, [N])
+      with replicas.building_for_tpu(), _Cores().connect(0):
+        state, inference, _, step = graph_lib.KMeansGraph(
+            points, parameters, given
+        ).training()
+      centers = [
+          variable
+          for variable in (state.clusters, state.clusters_updated)
+          if variable is not None
+      ]
+      session.run(tf.compat.v1.global_variables_initializer())
+      session.run([variable.assign(CENTERS) for variable in centers])
+      expected = numpy_model.initial_state(
+          CENTERS, EUCLIDEAN, steps_per_iteration
+      )
+      # In the third a cluster is empty, and takes over one of repeated points.
+      for batch in BATCHES[:2]:
+        loss, _ = session.run(
+            [inference.loss, step], {points: batch, given: weights}
+        )
+        expected, expected_loss = numpy_model.step(
+            expected, batch.repeat(weights.astype(int), axis=0)
+        )
+        self.assertAllClose(loss, expected_loss, rtol=1e-4)
+        self.assertAllClose(session.run(state.clusters), expected.clusters)
+      before = session.run(centers[-1])
+      loss, _ = session.run(
+          [inference.loss, step], {points: BATCHES[0], given: wrong}
+      )
+      self.assertAllEqual(loss, np.nan)
+      self.assertAllEqual(session.run(centers[-1]), before)
 
   @parameterized.parameters('random', 'kmeans_plus_plus', 'kmc2')
   def test_host_chooses_initial_centers(self, method):

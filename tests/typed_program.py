@@ -34,6 +34,13 @@ def kmeans_has_its_own_methods_and_those_of_estimator(
   print(kmeans_estimator.GMM)  # type: ignore[attr-defined]
 
 
+def weighted_kmeans_is_a_kmeans(input_fn: Callable[..., Any]) -> None:
+  kmeans = kmeans_estimator.WeightedKMeans(2, weight_column='w', num_starts=3)
+  assert_type(kmeans.score(input_fn), 'np.floating[Any]')
+  kmeans_estimator.KMeans(2, num_starts=3)  # type: ignore[call-arg]
+  kmeans_estimator.WeightedKMeans(2, weights='w')  # type: ignore[call-arg]
+
+
 def modules_resolve_from_the_package() -> None:
   kmeans_estimator.inputs.array_input_fn()  # type: ignore[call-arg]
   kmeans_estimator.features.parse_features()  # type: ignore[call-arg]

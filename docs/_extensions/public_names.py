@@ -26,8 +26,10 @@ _MODULES = (
 # For the package's own modules.
 _INTERNAL = frozenset({
     'kmeans_estimator.features.check_result',
+    'kmeans_estimator.features.check_weight_column',
     'kmeans_estimator.features.explained_columns',
     'kmeans_estimator.features.names',
+    'kmeans_estimator.features.split_weights',
 })
 _SOURCES = ('kmeans_estimator', 'tensorflow')
 

@@ -7,8 +7,9 @@ attributes of its ops tell whether XLA or a TPU will compile them.
 """
 
 import contextlib
+import contextvars
 import threading
-from typing import Iterator
+from typing import Iterator, Optional
 
 import tensorflow as tf
 
@@ -18,6 +19,28 @@ class _Portable:
 
   lock = threading.Lock()
   callers = 0
+
+
+_in_functions: contextvars.ContextVar[Optional[bool]] = contextvars.ContextVar(
+    'in_functions', default=None
+)
+
+
+@contextlib.contextmanager
+def as_outside(tensor: tf.Tensor) -> Iterator[None]:
+  """Gives loop bodies and branches the kind of ops that are used outside.
+
+  TensorFlow builds them as functions, which `is_for_cpu` otherwise takes to run
+  anywhere. It runs them where the loop or the conditional is.
+
+  Args:
+    tensor: a tensor that was created outside.
+  """
+  token = _in_functions.set(is_for_cpu(tensor))
+  try:
+    yield
+  finally:
+    _in_functions.reset(token)
 
 
 @contextlib.contextmanager
@@ -47,6 +70,9 @@ def is_for_cpu(tensor: tf.Tensor) -> bool:
   Args:
     tensor: a tensor that was created in the context.
   """
+  decided = _in_functions.get()
+  if decided is not None:
+    return decided
   if _Portable.callers or is_for_accelerator(tensor):
     return False
   if tf.executing_eagerly():

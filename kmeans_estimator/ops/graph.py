@@ -39,8 +39,37 @@ class Inference(NamedTuple):
   totals: Optional[tf.Tensor] = None
 
 
-def _losses(allocations):
-  return [tf.reduce_sum(item.distance) for item in allocations]
+class _Loss(NamedTuple):
+  """What the loss is made of, a list item for each shard.
+
+  Attributes:
+    distances: `[n]`, the distances to the nearest centers, times the weights.
+    losses: scalar, their sum.
+    weight: scalar, the sum of all weights of this replica; None: all 1.
+  """
+
+  distances: List[tf.Tensor]
+  losses: List[tf.Tensor]
+  weight: Optional[tf.Tensor]
+
+  def summed(self) -> Tuple[tf.Tensor, ...]:
+    """What is to be summed up over replicas: the loss, and weights if any."""
+    loss = tf.add_n(self.losses)
+    return (loss,) if self.weight is None else (loss, self.weight)
+
+
+def _loss(allocations, weights) -> _Loss:
+  distances_ = [item.distance for item in allocations]
+  weight = None
+  if weights is not None:
+    distances_ = [w * distance for w, distance in zip(weights, distances_)]
+    weight = tf.add_n([tf.reduce_sum(shard) for shard in weights])
+  losses = [tf.reduce_sum(shard) for shard in distances_]
+  return _Loss(distances_, losses, weight)
+
+
+def _list(shards):
+  return shards if isinstance(shards, (list, tuple)) else [shards]
 
 
 class KMeansGraph:
@@ -54,6 +83,7 @@ class KMeansGraph:
       self,
       inputs: Union[tf.Tensor, Sequence[tf.Tensor]],
       parameters: parameters_lib.Parameters,
+      weights: Union[tf.Tensor, Sequence[tf.Tensor], None] = None,
   ):
     """Stores the arguments; adds nothing to the graph but casts.
 
@@ -61,14 +91,24 @@ class KMeansGraph:
       inputs: numbers `[n, d]`, the batch, or a list of such shards of it.
         float64 is clustered in float64, all else in float32.
       parameters: how to cluster.
+      weights: numbers `[n]` or `[n, 1]`, one weight for each point, or a list
+        of them, one for each shard. None: all points count alike. Prediction
+        has no use for weights.
 
     Raises:
-      TypeError: the inputs hold no numbers.
-      ValueError: the inputs are no matrices.
+      TypeError: the inputs or the weights hold no numbers.
+      ValueError: the inputs are no matrices, or the weights do not fit them.
     """
-    shards = inputs if isinstance(inputs, (list, tuple)) else [inputs]
     self._parameters = parameters
-    self._inputs = [points_lib.as_points(shard, 'inputs') for shard in shards]
+    self._inputs = [
+        points_lib.as_points(shard, 'inputs') for shard in _list(inputs)
+    ]
+    self._weights = None
+    if weights is not None:
+      self._weights = [
+          points_lib.as_weights(shard, points, 'weights')
+          for shard, points in zip(_list(weights), self._inputs)
+      ]
     self._dimensions = self._inputs[0].shape.as_list()[1]
     self._dtype = self._inputs[0].dtype
 
@@ -99,6 +139,7 @@ class KMeansGraph:
         self._dimensions,
         self._dtype,
         parameters.steps_per_iteration,
+        is_weighted=self._weights is not None,
     )
     init_op = self._init_op(state)
     if state.update_in_steps is None:
@@ -147,9 +188,9 @@ class KMeansGraph:
         allocation_lib.nearest(shard, centers, self._parameters.distance_metric)
         for shard in self._inputs
     ]
-    losses = _losses(allocations)
-    [loss] = replicas.sum_over_replicas([tf.add_n(losses)])
-    return state, self._inference(centers, allocations, losses, loss)
+    loss = _loss(allocations, self._usable_weights())
+    totals = replicas.sum_over_replicas(loss.summed())
+    return state, self._inference(centers, allocations, loss, *totals)
 
   def prediction(
       self,
@@ -203,18 +244,29 @@ class KMeansGraph:
         for shard in self._points
     ]
 
-  def _inference(self, centers, allocations, losses, loss):
+  def _usable_weights(self):
+    if self._weights is None:
+      return None
+    return [points_lib.usable_weights(shard) for shard in self._weights]
+
+  def _inference(self, centers, allocations, loss, total, total_weight=None):
     def checks():
-      return [
-          points_lib.assert_finite(shard, item.distance, shard_loss)
-          for shard, item, shard_loss in zip(self._inputs, allocations, losses)
+      weight_checks = [
+          points_lib.assert_weights(shard, total_weight)
+          for shard in self._weights or []
       ]
+      # A wrong weight makes distances wrong, not the other way round.
+      with tf.control_dependencies(weight_checks):
+        return [
+            points_lib.assert_finite(*shard)
+            for shard in zip(self._inputs, loss.distances, loss.losses)
+        ]
 
     return Inference(
         all_distances=self._all_distances(centers),
         cluster_index=[item.index for item in allocations],
         distance=[item.distance for item in allocations],
-        loss=replicas.checked(loss, checks),
+        loss=replicas.checked(total, checks),
     )
 
   def _step(self, state, read_centers):
@@ -224,16 +276,18 @@ class KMeansGraph:
         read_centers(state.clusters, parameters.num_clusters)
     )
     centers = self._direction(stored)
+    weights = self._usable_weights()
     allocations, sums = allocation_lib.allocate(
-        self._inputs, centers, parameters.distance_metric
+        self._inputs, centers, parameters.distance_metric, weights
     )
-    losses = _losses(allocations)
-    values, totals, loss = replicas.sum_over_replicas(
-        [sums.values, sums.totals, tf.add_n(losses)]
+    own_loss = _loss(allocations, weights)
+    values, totals, loss, *weight = replicas.sum_over_replicas(
+        [sums.values, sums.totals, *own_loss.summed()]
     )
     sums = sums._replace(values=values, totals=totals)
-    inference = self._inference(centers, allocations, losses, loss)
+    inference = self._inference(centers, allocations, own_loss, loss, *weight)
     inference = inference._replace(totals=totals)
+    lightest = self._lightest_weight(weights)
 
     def move():
       after = [inference.loss]
@@ -244,7 +298,11 @@ class KMeansGraph:
           relocated = relocation.relocate(
               [
                   relocation.Shard(*shard)
-                  for shard in zip(self._inputs, allocations)
+                  for shard in zip(
+                      self._inputs,
+                      allocations,
+                      weights or [None] * len(allocations),
+                  )
               ],
               centers,
               sums,
@@ -256,7 +314,7 @@ class KMeansGraph:
       moving = stored
       if state.clusters_updated is not None:
         moving = read_centers(state.clusters_updated, parameters.num_clusters)
-      return updates.apply_mini_batch(state, moving, sums, after)
+      return updates.apply_mini_batch(state, moving, sums, after, lightest)
 
     if replicas.are_on_tpu():
       # As nothing fails there, a batch with NaN or Inf has no effect.
@@ -265,17 +323,35 @@ class KMeansGraph:
       moved = move()
     return inference, moved
 
+  def _lightest_weight(self, weights):
+    """What an initial center counts; None where it is known from the start."""
+    if weights is None or self._parameters.steps_per_iteration != 1:
+      return None
+    shards = weights[0] if len(weights) == 1 else tf.concat(weights, 0)
+    lightest = points_lib.lightest_weight(shards)
+    if replicas.number() == 1:
+      return lightest
+    of_all = replicas.gather_rows(tf.reshape(lightest, [1, 1]))
+    return points_lib.lightest_weight(tf.squeeze(of_all, 1))
+
   def _init_op(self, state):
     """Chooses centers from a batch; on a TPU that cannot be done."""
     if replicas.are_on_tpu():
       return None
     own_choice = not isinstance(self._parameters.initial_clusters, str)
-    return replicas.build_once_per_process(
-        lambda inputs: self._add_centers(state, inputs, own_choice),
-        self._inputs if own_choice else self._points,
-    )
+    inputs = self._inputs if own_choice else self._points
+    # Replicas join matrices.
+    weights = [tf.expand_dims(shard, 1) for shard in self._weights or []]
 
-  def _add_centers(self, state, inputs, own_choice):
+    def build(matrices):
+      of_inputs = [tf.squeeze(shard, 1) for shard in matrices[len(inputs) :]]
+      return self._add_centers(
+          state, matrices[: len(inputs)], of_inputs or None, own_choice
+      )
+
+    return replicas.build_once_per_process(build, [*inputs, *weights])
+
+  def _add_centers(self, state, inputs, weights, own_choice):
     """Adds the centers that this batch gives to those chosen before."""
     parameters = self._parameters
     # Not from the batch where it is known: given centers are not to use up one.
@@ -304,6 +380,9 @@ class KMeansGraph:
         seed=parameters.seed,
         num_retries=parameters.kmeans_plus_plus_num_retries,
         chain_length=parameters.kmc2_chain_length,
+        weights=weights,
+        num_starts=parameters.num_starts,
+        metric=parameters.distance_metric,
     )
     if own_choice and parameters.distance_metric == distances.COSINE_DISTANCE:
       new = distances.l2_normalize(new)

@@ -123,6 +123,9 @@ def choose_rows(
   if not points.shape[0]:
     # There may be no row to gather.
     points = tf.pad(points, [[0, 1], [0, 0]])
+    if weights is not None:
+      is_empty = tf.cast(tf.equal(num_points, 0), tf.int32)
+      weights = tf.pad(weights, [[0, is_empty]], constant_values=1)
   words = philox.words(2 + num_new * (length - 1), seed, selected)
   if weights is None:
     first = philox.integers_below(words[:2], _maximum(num_points, 1))

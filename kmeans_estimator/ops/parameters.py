@@ -143,6 +143,8 @@ class Parameters:
     kmc2_chain_length: number of candidates for each center of k-MC2.
     relative_tolerance: relative change of the loss below which training stops,
       or None. With 0, training stops when the loss does not change at all.
+    num_starts: number of times to draw the initial centers from a batch; more
+      than 1 only with one of `INITIALIZATIONS`.
 
   Raises:
     TypeError: an argument has the wrong type; the message names the argument.
@@ -159,6 +161,7 @@ class Parameters:
   kmeans_plus_plus_num_retries: int
   kmc2_chain_length: int = 200
   relative_tolerance: Optional[float] = None
+  num_starts: int = 1
 
   def __post_init__(self):
     _one_of('distance_metric', self.distance_metric, DISTANCE_METRICS)
@@ -189,8 +192,15 @@ class Parameters:
         ('mini_batch_steps_per_iteration', 1),
         ('kmeans_plus_plus_num_retries', None),
         ('kmc2_chain_length', 1),
+        ('num_starts', 1),
     ):
       self._set(name, _integer(name, getattr(self, name), minimum))
+    if self.num_starts > 1 and not isinstance(self.initial_clusters, str):
+      raise ValueError(
+          'num_starts must be 1 where initial_clusters gives the centers, got '
+          f'{self.num_starts}. Choose initial_clusters from '
+          f'{list(INITIALIZATIONS)}.'
+      )
     tolerance = self.relative_tolerance
     if tolerance is not None:
       if isinstance(tolerance, bool) or not isinstance(tolerance, numbers.Real):

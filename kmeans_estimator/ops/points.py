@@ -4,6 +4,7 @@
 
 from typing import Any
 
+import numpy as np
 import tensorflow as tf
 
 from kmeans_estimator._compat import placement
@@ -19,6 +20,10 @@ _NOT_FINITE = (
     'The batch holds NaN or Inf, or numbers so large that their squares'
     ' overflow (then no column is listed). Clean or rescale the input. Affected'
     ' rows, the first five:'
+)
+_WRONG_WEIGHTS = (
+    'Weights must be finite and not negative, and their sum finite and above 0.'
+    ' Rows of at most five wrong weights (none: the sum alone is wrong):'
 )
 
 
@@ -102,6 +107,109 @@ def assert_finite(
       *(_NOT_FINITE, rows, 'columns:', columns),
       max_named=_MAX_NAMED,
   )
+
+
+def as_weights(value: Any, points: tf.Tensor, name: str) -> tf.Tensor:
+  """Brings the weights of one batch into the form that kernels take.
+
+  Args:
+    value: numbers, `[n]` or `[n, 1]`.
+    points: float `[n, d]`, the batch.
+    name: what the weights are called in an error.
+
+  Returns:
+    `[n]` of the points' dtype. Evaluating it fails if there are not as many
+    weights as points.
+
+  Raises:
+    TypeError: the weights are not numbers.
+    ValueError: they have another shape, as far as that is known.
+  """
+  weights = tf.convert_to_tensor(value)
+  float_dtype(weights.dtype, name)
+  if weights.shape.rank is None:
+    weights = tf.ensure_shape(weights, [None])
+  if weights.shape.rank == 2 and weights.shape[1] == 1:
+    weights = tf.squeeze(weights, 1)
+  if weights.shape.rank != 1 or not weights.shape.is_compatible_with(
+      points.shape[:1]
+  ):
+    n = points.shape[0]
+    raise ValueError(
+        f'{name} must be of shape [n] or [n, 1], one weight for each of the '
+        f'{"n" if n is None else n} points, got shape {weights.shape}.'
+    )
+  if weights.dtype != points.dtype:
+    weights = tf.cast(weights, points.dtype)
+  if weights.shape.is_fully_defined() and points.shape[0] is not None:
+    return weights
+  num_weights, num_points = tf.shape(weights)[0], tf.shape(points)[0]
+  check = checks.assert_that(
+      tf.equal(num_weights, num_points),
+      f'{name} must hold one weight for each point. Weights:',
+      num_weights,
+      'points:',
+      num_points,
+  )
+  with tf.control_dependencies([check] if check is not None else []):
+    return tf.identity(weights)
+
+
+def usable_weights(weights: tf.Tensor) -> tf.Tensor:
+  """Replaces negative weights by NaN, so that no step can make use of them.
+
+  Every sum over them is NaN too, on all replicas, and on a TPU, where no check
+  can fail.
+
+  Args:
+    weights: float `[n]`.
+  """
+  return tf.where(
+      weights >= 0, weights, tf.constant(np.nan, weights.dtype)
+  )
+
+
+def assert_weights(weights: tf.Tensor, total: tf.Tensor) -> tf.Operation:
+  """Fails if weights cannot be used, and says which.
+
+  Looks at no more than the scalar `total`, unless it is wrong.
+
+  Args:
+    weights: float `[n]`, as they were given.
+    total: scalar, the sum of `usable_weights`, over all replicas.
+
+  Returns:
+    An op; running it raises `InvalidArgumentError` that names the first rows
+    whose weights are negative, NaN or infinite, at most five, and the weights;
+    or no row, if all weights are 0 or their sum overflows. A batch without rows
+    passes.
+  """
+  if placement.is_for_cpu(total) and native.is_available():
+    return native.check_weights(weights, total, _WRONG_WEIGHTS)
+  rows = _places_of_non_finite(usable_weights(weights))
+  condition = tf.math.is_finite(tf.math.log(total)) | tf.equal(
+      tf.size(weights), 0
+  )
+  wrong = tf.gather_nd(weights, rows)
+  return checks.assert_that(
+      condition,
+      _WRONG_WEIGHTS,
+      rows,
+      'weights:',
+      wrong,
+      max_named=_MAX_NAMED,
+  )
+
+
+def lightest_weight(weights: tf.Tensor) -> tf.Tensor:
+  """The least weight above 0; 0 if there is none.
+
+  Args:
+    weights: float `[n]`.
+  """
+  infinite = tf.constant(np.inf, weights.dtype)
+  least = tf.reduce_min(tf.where(weights > 0, weights, infinite))
+  return tf.where(least < infinite, least, tf.zeros_like(least))
 
 
 def _places_of_non_finite(vector):

@@ -18,6 +18,10 @@ from kmeans_estimator.ops import distances
 from kmeans_estimator.ops import native
 from kmeans_estimator.ops import replicas
 
+# The share of a cluster's weight that rounding may leave when all its points
+# have gone. A point of less weight cannot be told from it.
+_ROUNDED_OFF = 2.0**-20
+
 
 class Shard(NamedTuple):
   """A part of a batch and its allocation to clusters.
@@ -198,7 +202,13 @@ def _moved(farthest, is_empty, num_empty, sums):
       change_of(sums.values, tf.expand_dims(weight, 1) * point),
       change_of(sums.totals, weight),
   ])
-  return sums.values + changes[0], sums.totals + changes[1]
+  totals = sums.totals + changes[1]
+  if totals.dtype.is_floating:
+    # A cluster that has lost all its points keeps no more than what rounding
+    # left of their weights.
+    is_rest = totals < _ROUNDED_OFF * sums.totals
+    totals = tf.where(is_rest, tf.zeros_like(totals), totals)
+  return sums.values + changes[0], totals
 
 
 def _rank_among_all(distance):

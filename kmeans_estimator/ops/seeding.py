@@ -20,11 +20,14 @@ from typing import Any, Callable, List, Optional, Union
 import numpy as np
 import tensorflow as tf
 
+from kmeans_estimator._compat import placement
 from kmeans_estimator.ops import checks
+from kmeans_estimator.ops import distances as distances_lib
 from kmeans_estimator.ops import kmc2
 from kmeans_estimator.ops import kmeans_plus_plus
 from kmeans_estimator.ops import philox
 from kmeans_estimator.ops import points as points_lib
+from kmeans_estimator.ops import starts
 
 RANDOM_INIT = 'random'
 KMEANS_PLUS_PLUS_INIT = 'kmeans_plus_plus'
@@ -197,22 +200,37 @@ def kmc2_chain_initialization(distances: tf.Tensor, seed: Integer) -> tf.Tensor:
 
 
 def random_rows(
-    points: tf.Tensor, num: Integer, seed: Integer, stream: Integer = 0
+    points: tf.Tensor,
+    num: Integer,
+    seed: Integer,
+    stream: Integer = 0,
+    weights: Optional[tf.Tensor] = None,
 ) -> tf.Tensor:
-  """Distinct rows, any of them as likely.
+  """Distinct rows, any of them as likely, or in proportion to weights.
+
+  With weights, the rows of the largest keys `u**(1 / weight)` are taken, for u
+  drawn uniformly from (0, 1) (P. Efraimidis and P. Spirakis, "Weighted random
+  sampling with a reservoir", 2006). Equal weights give the rows that are drawn
+  without any.
 
   Args:
     points: `[n, d]`.
     num: how many, integer scalar.
     seed: integer scalar.
     stream: integer scalar; streams of one seed draw differently.
+    weights: float `[n]`, above 0; None: all 1.
 
   Returns:
     `[min(num, n), d]`, in the order of the points.
   """
   num_points = _num_rows(points)
   num = _minimum(num, num_points)
-  drawn = tf.math.top_k(philox.words(num_points, seed, stream), num).indices
+  keys = philox.words(num_points, seed, stream)
+  if weights is not None:
+    # Logarithms, as powers of small weights vanish.
+    uniforms = (tf.cast(keys, tf.float64) + 0.5) * 2.0**-32
+    keys = tf.math.log(uniforms) / tf.cast(weights, tf.float64)
+  drawn = tf.math.top_k(keys, num).indices
   return tf.gather(points, tf.reverse(tf.math.top_k(drawn, num).values, [0]))
 
 
@@ -285,6 +303,9 @@ def choose(
     seed: Optional[int],
     num_retries: int,
     chain_length: int,
+    weights: Optional[List[tf.Tensor]] = None,
+    num_starts: int = 1,
+    metric: str = distances_lib.SQUARED_EUCLIDEAN_DISTANCE,
 ) -> tf.Tensor:
   """Chooses initial centers from one batch.
 
@@ -300,6 +321,12 @@ def choose(
     seed: the model's seed or None, see `stream_seed`.
     num_retries: for k-means++, see `kmeans_plus_plus_initialization`.
     chain_length: for k-MC2, see `kmc2`.
+    weights: of the points of each shard, `[n]` of their dtype. Points of weight
+      0 are left out, as if the batch did not hold them; each other point is
+      drawn in proportion to its weight. None: all 1.
+    num_starts: how often the three methods draw from a batch that gives all
+      centers, see `starts`. A batch that gives some of them is drawn from once.
+    metric: what starts are compared by.
 
   Returns:
     `[m, d]`, the new centers, m at most `k - selected`. A batch without rows
@@ -307,8 +334,8 @@ def choose(
 
   Raises:
     InvalidArgumentError: a batch that is looked at holds NaN or Inf, has too
-      few rows for k-means++, or the wrong number of columns; given centers are
-      too many, or not finite.
+      few rows for k-means++, or the wrong number of columns; weights cannot be
+      used; given centers are too many, or not finite.
     TypeError: given centers are no numbers.
     ValueError: given centers have another number of columns than the batch, or
       are not finite, as far as that is known already.
@@ -319,6 +346,10 @@ def choose(
   if not isinstance(method, str) and not callable(method):
     return _given(method, inputs[0])[selected:]
   missing = _static(num_clusters) - selected
+  if weights is not None:
+    if method == RANDOM_INIT:
+      inputs, weights = [tf.concat(inputs, 0)], [tf.concat(weights, 0)]
+    inputs, weights = zip(*map(_present, inputs, weights))
   if callable(method):
     inputs = [_only_finite(shard) for shard in inputs]
     new = _given(method(inputs, tf.convert_to_tensor(missing)), inputs[0])
@@ -334,26 +365,75 @@ def choose(
         'returned:',
         rows,
     )
-  seed = stream_seed(seed)
-  if method == RANDOM_INIT:
-    points = inputs[0] if len(inputs) == 1 else tf.concat(inputs, 0)
-    return random_rows(_only_finite(points), missing, seed, selected)
-  points = _only_finite(inputs[0])
+  points = inputs[0]
+  if method == RANDOM_INIT and len(inputs) > 1:
+    points = tf.concat(inputs, 0)
+  points = _only_finite(points)
   if points.shape[0] == 0:
     return points
-  if method == KMC2_INIT:
-    rows = kmc2.choose_rows(points, centers, missing, chain_length, seed)
+  if method == KMEANS_PLUS_PLUS_INIT:
+    missing = _none_of_no_rows(missing, points)
+    points = _with_rows_for(missing, points)
+  of_points = None if weights is None else weights[0]
+
+  def draw(seed):
+    if method == RANDOM_INIT:
+      return random_rows(points, missing, seed, selected, of_points)
+    if method == KMC2_INIT:
+      rows = kmc2.choose_rows(
+          points, centers, missing, chain_length, seed, of_points
+      )
+    else:
+      rows = kmeans_plus_plus.choose_rows(
+          points,
+          missing,
+          kmeans_plus_plus.num_candidates(missing, num_retries),
+          seed,
+          selected,
+          of_points,
+      )
     return tf.gather(points, rows)
-  missing = _none_of_no_rows(missing, points)
-  points = _with_rows_for(missing, points)
-  rows = kmeans_plus_plus.choose_rows(
-      points,
-      missing,
-      kmeans_plus_plus.num_candidates(missing, num_retries),
-      seed,
-      selected,
+
+  seed = stream_seed(seed)
+  if num_starts == 1:
+    return draw(seed)
+  with placement.as_outside(points):
+    return tf.cond(
+        _gives_all(method, points, num_clusters, selected, chain_length),
+        lambda: starts.best(
+            draw,
+            starts.seeds(seed, num_starts),
+            points,
+            of_points,
+            num_clusters,
+            metric,
+        ),
+        lambda: draw(seed),
+    )
+
+
+def _present(points, weights):
+  """Points of weights above 0, and weights as shares of the largest one."""
+  total = tf.reduce_sum(points_lib.usable_weights(weights))
+  check = points_lib.assert_weights(weights, total)
+  with tf.control_dependencies([check] if check is not None else []):
+    # A factor of all weights does not matter, and so cannot overflow.
+    weights = weights / tf.reduce_max(weights)
+  rows = tf.squeeze(tf.where(weights > 0), 1)
+  return tf.gather(points, rows), tf.gather(weights, rows)
+
+
+def _gives_all(method, points, num_clusters, selected, chain_length):
+  """Whether a batch gives k centers, where none was chosen before."""
+  num_points = _num_rows(points)
+  needed = num_clusters
+  if method == KMC2_INIT:
+    needed *= _minimum(chain_length, num_points)
+  return (
+      tf.equal(selected, 0)
+      & tf.greater_equal(num_points, needed)
+      & tf.greater(num_points, 0)
   )
-  return tf.gather(points, rows)
 
 
 def _none_of_no_rows(number, points):

@@ -25,8 +25,8 @@ class State(NamedTuple):
   Attributes:
     clusters: `[k, d]`, the centers that points are allocated to.
     initialized: bool scalar, whether all `k` centers have been chosen.
-    counts: int64 `[k]`, the points that each center has averaged so far
-      (mini-batch only).
+    counts: `[k]`, the points that each center has averaged so far (mini-batch
+      only). int64; of points with weights float64, the sums of the weights.
     clusters_updated: `[k, d]`, the copy that mini-batch steps move, where
       `clusters` follows only every M-th step (M > 1 only).
     update_in_steps: int64 scalar, steps left until it does (M > 1 only).
@@ -61,7 +61,7 @@ def _variable(initial_value, name, shape=None):
 
 
 def _initial_values(
-    num_clusters, dimensions, dtype, steps_per_iteration
+    num_clusters, dimensions, dtype, steps_per_iteration, is_weighted
 ) -> State:
   """What training starts with: functions, in a `State` of them."""
 
@@ -71,10 +71,18 @@ def _initial_values(
   values = State(clusters=centers, initialized=lambda: tf.constant(False))
   if steps_per_iteration is None:
     return values
+  # With M = 1 an initial center counts as one point. Of points with weights
+  # only a batch can say how much that is, see `updates.weight_so_far`.
+  initial_count = tf.ones if steps_per_iteration == 1 else tf.zeros
+  counts_dtype = tf.int64
+  if is_weighted:
+    initial_count, counts_dtype = tf.zeros, tf.float64
+  values = values._replace(
+      counts=lambda: initial_count([num_clusters], counts_dtype)
+  )
   if steps_per_iteration == 1:
-    return values._replace(counts=lambda: tf.ones([num_clusters], tf.int64))
+    return values
   return values._replace(
-      counts=lambda: tf.zeros([num_clusters], tf.int64),
       clusters_updated=centers,
       update_in_steps=lambda: tf.constant(steps_per_iteration, tf.int64),
   )
@@ -89,6 +97,7 @@ def training_state(
     dimensions: Optional[int],
     dtype: tf.DType,
     steps_per_iteration: Optional[int],
+    is_weighted: bool = False,
 ) -> State:
   """Creates the variables of training, with no center chosen yet.
 
@@ -101,11 +110,14 @@ def training_state(
     dimensions: d, or None where it is not known.
     dtype: float dtype of the centers.
     steps_per_iteration: M for mini-batch training, None for full batch.
+    is_weighted: whether points have weights.
 
   Returns:
     A `State`.
   """
-  values = _initial_values(num_clusters, dimensions, dtype, steps_per_iteration)
+  values = _initial_values(
+      num_clusters, dimensions, dtype, steps_per_iteration, is_weighted
+  )
 
   def variable(value, name, shape=None):
     return value and _variable(value, name, shape)
@@ -143,6 +155,7 @@ def assign_initial_values(
       state.clusters.shape.as_list()[1],
       state.clusters.dtype,
       steps_per_iteration,
+      state.counts is not None and state.counts.dtype.is_floating,
   )
   return tf.group(
       *(

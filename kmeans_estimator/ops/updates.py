@@ -58,6 +58,28 @@ def mini_batch_change(
   return tf.cast(change, centers.dtype)
 
 
+def weight_so_far(
+    counts: tf.Tensor, lightest: Optional[tf.Tensor]
+) -> tf.Tensor:
+  """`N` of the mini-batch rule.
+
+  The rule counts an initial center as one point. Among points with weights it
+  counts as a point of the lightest weight of the first batch: 1 where all
+  weights are 1, and in proportion if all weights are multiplied by a factor.
+
+  Args:
+    counts: `[k]`, the value of `State.counts` before the step.
+    lightest: scalar, the least weight above 0 in the batch; None: centers have
+      their count from the start.
+
+  Returns:
+    `[k]`, as `counts`.
+  """
+  if lightest is None:
+    return counts
+  return tf.where(counts > 0, counts, tf.cast(lightest, counts.dtype))
+
+
 def apply_full_batch(
     state: state_lib.State,
     centers: tf.Tensor,
@@ -87,6 +109,7 @@ def apply_mini_batch(
     centers: tf.Tensor,
     sums: allocation.Sums,
     after: list[tf.Operation],
+    lightest: Optional[tf.Tensor] = None,
 ) -> tf.Operation:
   """Moves centers by the mini-batch rule and counts their points.
 
@@ -98,6 +121,7 @@ def apply_mini_batch(
     centers: Float `[k, d]`, the value of the moving centers before the step.
     sums: of the batch's points of each cluster.
     after: what has to have succeeded before anything is written.
+    lightest: see `weight_so_far`.
 
   Returns:
     The op that does it.
@@ -107,13 +131,16 @@ def apply_mini_batch(
       if state.clusters_updated is None
       else state.clusters_updated
   )
-  change = mini_batch_change(centers, state.counts.value(), sums)
+  counts = state.counts.value()
+  old_totals = weight_so_far(counts, lightest)
+  change = mini_batch_change(centers, old_totals, sums)
+  counted = tf.cast(sums.totals, counts.dtype)
+  if lightest is not None:
+    counted += old_totals - counts
   with tf.control_dependencies(after + [change]):
     return tf.group(
         moving.assign_add(change, read_value=False),
-        state.counts.assign_add(
-            tf.cast(sums.totals, state.counts.dtype), read_value=False
-        ),
+        state.counts.assign_add(counted, read_value=False),
     )
 
 

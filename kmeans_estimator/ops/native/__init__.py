@@ -279,6 +279,24 @@ def check_finite(
   )
 
 
+def check_weights(
+    weights: tf.Tensor, total: tf.Tensor, message: str
+) -> tf.Operation:
+  """Fails if weights cannot be used; see `points.assert_weights`.
+
+  Args:
+    weights: float32 or float64 `[n]`.
+    total: scalar of the weights' dtype.
+    message: what the error begins with.
+
+  Returns:
+    The op that checks. None in eager mode, which has checked already.
+  """
+  return _library().kmeans_estimator_check_weights(
+      weights=weights, total=total, message=message
+  )
+
+
 def kmeans_plus_plus(
     points: tf.Tensor,
     num_to_sample: Integer,

@@ -304,6 +304,10 @@ double Length(const T* row, int64_t d) {
   return largest * std::sqrt(square);
 }
 
+// The share of a cluster's weight that rounding may leave when all its points
+// have gone. A point of less weight cannot be told from it.
+constexpr double kRoundedOff = 0x1p-40;
+
 // Moves the point that is farthest from its center into the first empty
 // cluster, the second farthest point into the second empty cluster, and so on.
 // Each point leaves its former cluster.
@@ -344,6 +348,9 @@ void ComputeRelocation(void* kernel, TF_OpKernelContext* context) {
       sums[to * sizes.d + j] = moved;
     }
     totals[from] -= weight;
+    // A cluster that has lost all its points keeps no more than what rounding
+    // left of their weights.
+    if (totals[from] < kRoundedOff * old_totals[from]) totals[from] = 0;
     totals[to] = weight;
   }
 }
@@ -354,27 +361,39 @@ class Places {
   explicit Places(int limit) : limit_(limit) { text_[0] = 0; }
 
   void Add(int64_t place) {
-    char* const end = text_ + strlen(text_);
-    const size_t room = text_ + sizeof text_ - end;
-    if (count_++ < limit_) {
-      snprintf(end, room, "[%lld]", static_cast<long long>(place));
-    } else if (count_ == limit_ + 1) {
-      snprintf(end, room, "...");
-    }
+    char text[32];
+    snprintf(text, sizeof text, "[%lld]", static_cast<long long>(place));
+    Append(text);
+  }
+  void AddNumber(double number) {
+    char text[32];
+    snprintf(text, sizeof text, "[%g]", number);
+    Append(text);
   }
   const char* text() const { return text_; }
 
  private:
+  void Append(const char* text) {
+    char* const end = text_ + strlen(text_);
+    const size_t room = text_ + sizeof text_ - end;
+    if (count_++ < limit_) {
+      snprintf(end, room, "%s", text);
+    } else if (count_ == limit_ + 1) {
+      snprintf(end, room, "...");
+    }
+  }
+
   const int limit_;
   int count_ = 0;
   char text_[256];
 };
 
+constexpr int kMaxNamed = 5;
+
 // Fails if the total is not finite. The error names the rows whose distance is
 // not finite, and the columns of these rows that hold NaN or Inf.
 template <typename T>
 void ComputeCheck(void* kernel, TF_OpKernelContext* context) {
-  constexpr int kMaxNamed = 5;
   const Attributes& attributes = *static_cast<const Attributes*>(kernel);
   Run run(context);
   const TF_Tensor* points = run.Input(0, "points", 2);
@@ -398,6 +417,30 @@ void ComputeCheck(void* kernel, TF_OpKernelContext* context) {
   run.Fail(TF_INVALID_ARGUMENT,
            "assertion failed: [%s] [%s] [columns:] [%s]", attributes.message,
            rows.text(), columns.text());
+}
+
+// Fails unless the sum of all weights is finite and positive, and names the rows
+// whose weights are negative, NaN or infinite. A batch without rows passes.
+template <typename T>
+void ComputeWeightsCheck(void* kernel, TF_OpKernelContext* context) {
+  const Attributes& attributes = *static_cast<const Attributes*>(kernel);
+  Run run(context);
+  const TF_Tensor* weights = run.Input(0, "weights", 1);
+  const TF_Tensor* total = run.Input(1, "total", 0);
+  if (!run.ok()) return;
+  const int64_t n = TF_Dim(weights, 0);
+  const T sum = *Data<T>(total);
+  if (n == 0 || (sum > 0 && std::isfinite(sum))) return;
+  Places rows(kMaxNamed), wrong(kMaxNamed);
+  for (int64_t i = 0; i < n; ++i) {
+    const T weight = Data<T>(weights)[i];
+    if (weight >= 0 && std::isfinite(weight)) continue;
+    rows.Add(i);
+    wrong.AddNumber(weight);
+  }
+  run.Fail(TF_INVALID_ARGUMENT,
+           "assertion failed: [%s] [%s] [weights:] [%s]", attributes.message,
+           rows.text(), wrong.text());
 }
 
 template <typename T>
@@ -570,8 +613,9 @@ void InferSeeding(TF_ShapeInferenceContext* context, TF_Status* status) {
   Shapes(context, status).Require(0, 2);
 }
 
+template <int kRank>
 void InferNothing(TF_ShapeInferenceContext* context, TF_Status* status) {
-  Shapes(context, status).Require(0, 2);
+  Shapes(context, status).Require(0, kRank);
 }
 
 void InferScalar(TF_ShapeInferenceContext* context, TF_Status* status) {
@@ -647,9 +691,12 @@ __attribute__((constructor)) void RegisterAll() {
            {"new_sums: double", "new_totals: double"},
            ComputeRelocation<float>, ComputeRelocation<double>);
   // Stateful, because TensorFlow prunes a stateless op that has no output.
-  Register("KmeansEstimator>CheckFinite", InferNothing, {"message: string"},
+  Register("KmeansEstimator>CheckFinite", InferNothing<2>, {"message: string"},
            {"points: T", "distance: T", "total: T"}, {}, ComputeCheck<float>,
            ComputeCheck<double>, /*is_stateful=*/true);
+  Register("KmeansEstimator>CheckWeights", InferNothing<1>, {"message: string"},
+           {"weights: T", "total: T"}, {}, ComputeWeightsCheck<float>,
+           ComputeWeightsCheck<double>, /*is_stateful=*/true);
   Register("KmeansEstimator>KmeansPlusPlus", InferSeeding, {"W: int >= 0"},
            {"points: T", "num_to_sample: int64", "num_candidates: int64",
             "seed: int64", "stream: int64", "weights: W * T"},

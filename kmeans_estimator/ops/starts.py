@@ -1,0 +1,114 @@
+# Copyright 2026 The kmeans_estimator Authors.
+# SPDX-License-Identifier: Apache-2.0
+"""Several starts from one batch, of which the best one is kept.
+
+Each start draws initial centers and makes a few of Lloyd's steps on the batch
+they were drawn from. The start with the least loss on the batch is kept.
+"""
+
+import hashlib
+from typing import Callable, List, Optional, Union
+
+import tensorflow as tf
+
+from kmeans_estimator._compat import placement
+from kmeans_estimator.ops import allocation as allocation_lib
+from kmeans_estimator.ops import distances
+from kmeans_estimator.ops import relocation
+from kmeans_estimator.ops import updates
+
+# Lloyd's steps of a start. Fewer leave digits at a higher inertia, more change
+# nothing; `python -m benchmarks.starts`.
+NUM_STEPS = 5
+
+
+def seeds(seed: int, number: int) -> List[int]:
+  """A seed for each start, the given one for the first.
+
+  Args:
+    seed: any integer.
+    number: how many starts there are.
+
+  Returns:
+    Integers of 64 bits with a sign.
+  """
+  digests = (
+      hashlib.sha256(repr((seed, i)).encode()).digest()
+      for i in range(1, number)
+  )
+  drawn = [int.from_bytes(digest[:8], 'little') for digest in digests]
+  return [(each + 2**63) % 2**64 - 2**63 for each in (seed, *drawn)]
+
+
+def best(
+    draw: Callable[[tf.Tensor], tf.Tensor],
+    start_seeds: List[int],
+    points: tf.Tensor,
+    weights: Optional[tf.Tensor],
+    num_clusters: Union[int, tf.Tensor],
+    metric: str,
+) -> tf.Tensor:
+  """Makes all starts and keeps the best one, the earliest on a tie.
+
+  Args:
+    draw: a function of a seed, an int64 scalar, that returns k initial centers.
+    start_seeds: a seed for each start.
+    points: float `[n, d]`, the batch; for the cosine metric of unit length.
+    weights: `[n]` of the points' dtype; None: all 1.
+    num_clusters: k.
+    metric: `SQUARED_EUCLIDEAN_DISTANCE` or `COSINE_DISTANCE`.
+
+  Returns:
+    `[k, d]`, the refined centers of the best start.
+  """
+  columns = points.shape[1]
+  static_k = num_clusters if isinstance(num_clusters, int) else None
+
+  def next_start(number, least_loss, kept):
+    centers = draw(tf.gather(tf.constant(start_seeds, tf.int64), number))
+    # Native ops that draw rows do not know how many.
+    centers.set_shape([static_k, columns])
+    for _ in range(NUM_STEPS):
+      centers = _step(points, weights, centers, metric)
+    loss = _loss(points, weights, centers, metric)
+    is_best = tf.equal(number, 0) | (loss < least_loss)
+    return (
+        number + 1,
+        tf.where(is_best, loss, least_loss),
+        tf.where(is_best, centers, kept),
+    )
+
+  with placement.as_outside(points):
+    _, _, kept = tf.while_loop(
+        lambda number, *_: number < len(start_seeds),
+        next_start,
+        (
+            0,
+            tf.zeros([], points.dtype),
+            tf.zeros([num_clusters, tf.shape(points)[1]], points.dtype),
+        ),
+        shape_invariants=(
+            tf.TensorShape([]),
+            tf.TensorShape([]),
+            tf.TensorShape([static_k, columns]),
+        ),
+    )
+  return kept
+
+
+def _step(points, weights, centers, metric):
+  """One of Lloyd's steps."""
+  [allocation], sums = allocation_lib.allocate(
+      [points], centers, metric, None if weights is None else [weights]
+  )
+  shard = relocation.Shard(points, allocation, weights)
+  sums = relocation.relocate([shard], centers, sums, metric)
+  centers = updates.full_batch_centers(centers, sums)
+  if metric == distances.COSINE_DISTANCE:
+    centers = distances.l2_normalize(centers)
+  return centers
+
+
+def _loss(points, weights, centers, metric):
+  distance = allocation_lib.nearest(points, centers, metric).distance
+  return tf.reduce_sum(distance if weights is None else weights * distance)

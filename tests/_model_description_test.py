@@ -13,7 +13,7 @@ import tensorflow as tf
 import kmeans_estimator
 from kmeans_estimator import _model_description
 from kmeans_estimator import estimator as estimator_lib
-from tests import testing
+from tests.helpers import testing
 
 _POINTS, _CENTERS = testing.blobs(60, 2, 3, seed=0)
 _AB = {'b': _POINTS[:, 1], 'a': _POINTS[:, 0]}

@@ -9,7 +9,7 @@ from absl.testing import absltest
 from absl.testing import parameterized
 
 from kmeans_estimator import _script_names
-from tests import testing
+from tests.helpers import testing
 
 
 class ModuleTest(parameterized.TestCase):

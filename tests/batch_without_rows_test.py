@@ -9,9 +9,9 @@ import tensorflow as tf
 
 import kmeans_estimator
 from kmeans_estimator.ops import clustering_ops
-from tests import implementations
-from tests import numpy_model
-from tests import testing
+from tests.helpers import implementations
+from tests.helpers import numpy_model
+from tests.helpers import testing
 
 _POINTS, _CENTERS = testing.blobs(30, 3, 4, seed=0)
 _NO_ROWS = _POINTS[:0]

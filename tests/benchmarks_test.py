@@ -16,8 +16,8 @@ from benchmarks import data
 from benchmarks import plots
 from benchmarks import table
 from benchmarks import timing
-from tests import running
-from tests import testing
+from tests.helpers import running
+from tests.helpers import testing
 
 
 @pytest.mark.slow

@@ -8,7 +8,7 @@ import re
 
 from absl.testing import absltest
 
-from tests import running
+from tests.helpers import running
 
 
 def _read(name):

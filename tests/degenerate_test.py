@@ -7,8 +7,8 @@ import numpy as np
 import tensorflow as tf
 
 from kmeans_estimator.ops import clustering_ops
-from tests import implementations
-from tests import numpy_model
+from tests.helpers import implementations
+from tests.helpers import numpy_model
 
 _DATA = {
     'all alike': (np.full([12, 3], 2.5), 3),

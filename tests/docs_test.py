@@ -28,9 +28,9 @@ from kmeans_estimator import estimator
 from kmeans_estimator import hooks
 from kmeans_estimator import inputs
 from kmeans_estimator.ops import clustering_ops
-from tests import pages
-from tests import running
-from tests import testing
+from tests.helpers import pages
+from tests.helpers import running
+from tests.helpers import testing
 
 _ROOT = pathlib.Path(running.ROOT)
 _PAGES = {
@@ -75,7 +75,7 @@ class PythonBlocksTest(parameterized.TestCase):
   @pytest.mark.slow
   def test_run(self, path):
     result = running.run_forked(
-        '-m', 'tests.pages', str(path), cwd=testing.temporary_folder(self)
+        '-m', 'tests.helpers.pages', str(path), cwd=testing.temporary_folder(self)
     )
     self.assertEqual(result.status, 0, result.out + result.err)
     if path.name == 'README.md':
@@ -149,7 +149,7 @@ class DocstringsTest(absltest.TestCase):
         '\n\n'.join([_PREAMBLE, *texts, _IN_A_GRAPH, of_graph_level]), 'utf-8'
     )
     result = running.run_forked(
-        '-m', 'tests.pages', str(page), cwd=str(page.parent)
+        '-m', 'tests.helpers.pages', str(page), cwd=str(page.parent)
     )
     self.assertEqual(result.status, 0, result.out + result.err)
 

@@ -12,8 +12,8 @@ import tensorflow as tf
 
 import kmeans_estimator
 from kmeans_estimator import estimator
-from tests import running
-from tests import testing
+from tests.helpers import running
+from tests.helpers import testing
 
 
 def _names(module, prefix=''):

@@ -16,7 +16,7 @@ import kmeans_estimator
 from kmeans_estimator import _event_files
 from kmeans_estimator import estimator as estimator_lib
 from kmeans_estimator import inputs
-from tests import testing
+from tests.helpers import testing
 
 _POINTS, _CENTERS = testing.blobs(60, 2, 3, seed=0)
 _INPUT_FN = inputs.array_input_fn(_POINTS)

@@ -11,7 +11,7 @@ import tensorflow as tf
 from kmeans_estimator import estimator
 from kmeans_estimator import factorization
 from kmeans_estimator.ops import clustering_ops
-from tests import testing
+from tests.helpers import testing
 
 _POINTS = testing.blobs(40, 3, 4, seed=1)[0]
 _INPUT_FN = testing.input_fn(_POINTS)

@@ -16,8 +16,8 @@ import tensorflow as tf
 import kmeans_estimator
 from kmeans_estimator import estimator as estimator_lib
 from kmeans_estimator import hooks
-from tests import running
-from tests import testing
+from tests.helpers import running
+from tests.helpers import testing
 
 _POINTS = testing.blobs(60, 2, 3, seed=0)[0]
 _EVERY_POINT = kmeans_estimator.inputs.array_input_fn(_POINTS)

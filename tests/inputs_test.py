@@ -16,7 +16,7 @@ import tensorflow as tf
 from kmeans_estimator import estimator as estimator_lib
 from kmeans_estimator import inputs
 from kmeans_estimator import kmeans
-from tests import testing
+from tests.helpers import testing
 
 TRAIN = estimator_lib.ModeKeys.TRAIN
 EVAL = estimator_lib.ModeKeys.EVAL

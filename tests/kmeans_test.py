@@ -10,7 +10,7 @@ import tensorflow as tf
 
 import kmeans_estimator
 from kmeans_estimator import estimator as estimator_lib
-from tests import testing
+from tests.helpers import testing
 
 _POINTS, _CENTERS = testing.blobs(60, 2, 3, seed=0)
 _METRICS = ('squared_euclidean', 'cosine')

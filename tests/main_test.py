@@ -13,8 +13,8 @@ import tensorflow as tf
 
 import kmeans_estimator
 from kmeans_estimator import __main__ as main_lib
-from tests import running
-from tests import testing
+from tests.helpers import running
+from tests.helpers import testing
 
 _FACTS = """
 import sys, os

@@ -12,7 +12,7 @@ from kmeans_estimator import _hooks
 from kmeans_estimator import estimator as estimator_lib
 from kmeans_estimator.ops import parameters as parameters_lib
 from kmeans_estimator.ops import replicas
-from tests import testing
+from tests.helpers import testing
 
 _KERNELS_OF_CPU_ONLY = {
     'NearestNeighbors', 'KmeansPlusPlusInitialization',

@@ -8,8 +8,8 @@ from absl.testing import absltest
 import pytest
 
 import kmeans_estimator
-from tests import running
-from tests import testing
+from tests.helpers import running
+from tests.helpers import testing
 
 pytestmark = pytest.mark.slow
 

@@ -13,8 +13,8 @@ from absl.testing import absltest
 import pytest
 
 import build_native
-from tests import running
-from tests import testing
+from tests.helpers import running
+from tests.helpers import testing
 
 pytestmark = pytest.mark.slow
 

@@ -11,9 +11,9 @@ import tensorflow as tf
 
 import kmeans_estimator
 from kmeans_estimator.ops import clustering_ops
-from tests import implementations
-from tests import numpy_model
-from tests import testing
+from tests.helpers import implementations
+from tests.helpers import numpy_model
+from tests.helpers import testing
 
 MODES = {
     'full batch': dict(use_mini_batch=False),

@@ -12,7 +12,7 @@ from absl.testing import parameterized
 import yaml
 
 import kmeans_estimator
-from tests import running
+from tests.helpers import running
 
 _ROOT = pathlib.Path(running.ROOT)
 _VERSION = kmeans_estimator.__version__

@@ -17,8 +17,8 @@ import tensorflow as tf
 import kmeans_estimator
 from kmeans_estimator import estimator as estimator_lib
 from kmeans_estimator import inputs
-from tests import running
-from tests import testing
+from tests.helpers import running
+from tests.helpers import testing
 
 _POINTS, _CENTERS = testing.blobs(60, 2, 3, seed=0)
 _BATCHES = inputs.array_input_fn(_POINTS, batch_size=8)

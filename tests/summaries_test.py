@@ -12,8 +12,8 @@ import tensorflow as tf
 import kmeans_estimator
 from kmeans_estimator import estimator as estimator_lib
 from kmeans_estimator import hooks
-from tests import numpy_model
-from tests import testing
+from tests.helpers import numpy_model
+from tests.helpers import testing
 
 _K = 4
 _POINTS = testing.blobs(80, 3, _K, seed=5)[0]

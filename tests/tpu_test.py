@@ -24,9 +24,9 @@ from kmeans_estimator._compat import placement as placement_lib
 from kmeans_estimator.ops import graph as graph_lib
 from kmeans_estimator.ops import parameters as parameters_lib
 from kmeans_estimator.ops import replicas
-from tests import numpy_model
-from tests import placement
-from tests import testing
+from tests.devices import placement
+from tests.helpers import numpy_model
+from tests.helpers import testing
 
 N, D, K = 60, 5, 4
 BATCHES = [testing.blobs(N, D, K, seed)[0] for seed in (1, 2, 3)]

@@ -10,7 +10,7 @@ import tensorflow as tf
 
 import kmeans_estimator
 from kmeans_estimator import estimator as estimator_lib
-from tests import testing
+from tests.helpers import testing
 
 N, D, K = 60, 2, 3
 POINTS, CENTERS = testing.blobs(N, D, K, seed=0)

@@ -21,8 +21,8 @@ import tensorflow as tf
 
 from kmeans_estimator import estimator
 from kmeans_estimator._compat import cluster_training
-from tests import running
 from tests.distribution import processes
+from tests.helpers import running
 
 _NAME = 'tensorflow.python.distribute.estimator_training'
 _OURS = cluster_training.build(_NAME)

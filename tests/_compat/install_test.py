@@ -11,7 +11,7 @@ import tensorflow as tf
 
 from kmeans_estimator import _compat
 from kmeans_estimator._compat import gaps
-from tests import running
+from tests.helpers import running
 
 
 class InstallTest(tf.test.TestCase):

@@ -10,7 +10,7 @@ import numpy as np
 import tensorflow as tf
 
 import kmeans_estimator
-from tests import testing
+from tests.helpers import testing
 
 
 def _score(devices, points):

@@ -8,10 +8,10 @@ import pytest
 import tensorflow as tf
 
 import kmeans_estimator
-from tests import implementations
-from tests import numpy_model
-from tests import running
-from tests import testing
+from tests.helpers import implementations
+from tests.helpers import numpy_model
+from tests.helpers import running
+from tests.helpers import testing
 
 _K = 4
 _ROWS = 48

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tests import testing
 from tests.distribution import processes
+from tests.helpers import testing
 
 pytestmark = pytest.mark.slow
 

@@ -9,10 +9,10 @@ import signal
 import pytest
 import tensorflow as tf
 
-from tests import numpy_model
-from tests import testing
 from tests.distribution import processes
 from tests.distribution import task
+from tests.helpers import numpy_model
+from tests.helpers import testing
 
 pytestmark = pytest.mark.slow
 

@@ -10,8 +10,8 @@ import socket
 import time
 from typing import Any, Callable, Dict, List, Tuple, Union
 
-from tests import running
 from tests.distribution import task
+from tests.helpers import running
 
 _SECONDS_BETWEEN_LOOKS = 0.05
 _SECONDS_UNTIL_GIVING_UP = 50

@@ -15,7 +15,7 @@ import tensorflow as tf
 import kmeans_estimator
 from kmeans_estimator import estimator
 from kmeans_estimator import hooks as hooks_lib
-from tests import testing
+from tests.helpers import testing
 
 ROWS = 600
 CLUSTERS = 6

@@ -10,8 +10,8 @@ import pytest
 import tensorflow as tf
 
 from kmeans_estimator.ops import native
-from tests import running
-from tests import testing
+from tests.helpers import running
+from tests.helpers import testing
 
 
 class LoadingTest(tf.test.TestCase):

@@ -13,10 +13,10 @@ import tensorflow as tf
 
 from kmeans_estimator.ops import clustering_ops
 from kmeans_estimator.ops import native
-from tests import implementations
-from tests import numpy_model
-from tests import running
-from tests import testing
+from tests.helpers import implementations
+from tests.helpers import numpy_model
+from tests.helpers import running
+from tests.helpers import testing
 
 _LOADS_GRAPH = """
 import sys

@@ -9,7 +9,7 @@ from absl.testing import parameterized
 import pytest
 
 import build_native
-from tests import testing
+from tests.helpers import testing
 from tests.native import sanitize
 
 pytestmark = pytest.mark.slow

@@ -13,8 +13,8 @@ import tensorflow as tf
 
 import kmeans_estimator
 from kmeans_estimator.ops import clustering_ops
-from tests import numpy_model
-from tests import testing
+from tests.helpers import numpy_model
+from tests.helpers import testing
 
 # This package and the reference.
 GRAPHS = clustering_ops.KMeans, testing.reference_ops.KMeans

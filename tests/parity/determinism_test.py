@@ -8,8 +8,8 @@ import numpy as np
 
 import kmeans_estimator
 from kmeans_estimator.ops import clustering_ops
-from tests import implementations
-from tests import testing
+from tests.helpers import implementations
+from tests.helpers import testing
 
 RUNS = 10
 MODES = {

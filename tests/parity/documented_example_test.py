@@ -8,7 +8,7 @@ import numpy as np
 import tensorflow as tf
 
 import kmeans_estimator
-from tests import testing
+from tests.helpers import testing
 
 # This package and the reference.
 ESTIMATORS = kmeans_estimator.KMeans, testing.ReferenceKMeans

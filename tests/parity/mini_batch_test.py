@@ -8,9 +8,9 @@ import numpy as np
 
 import kmeans_estimator
 from kmeans_estimator.ops import clustering_ops
-from tests import implementations
-from tests import numpy_model
-from tests import testing
+from tests.helpers import implementations
+from tests.helpers import numpy_model
+from tests.helpers import testing
 
 STEPS = 11
 LOOK_AFTER = (1, 3, 4, 11)

@@ -6,7 +6,7 @@ import numpy as np
 import tensorflow as tf
 
 from kmeans_estimator.ops import clustering_ops
-from tests import testing
+from tests.helpers import testing
 
 _RUNS = 50
 

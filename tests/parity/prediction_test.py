@@ -11,8 +11,8 @@ import tensorflow as tf
 
 import kmeans_estimator
 from kmeans_estimator import estimator as estimator_lib
-from tests import numpy_model
-from tests import testing
+from tests.helpers import numpy_model
+from tests.helpers import testing
 
 # This package and the reference.
 ESTIMATORS = kmeans_estimator.KMeans, testing.ReferenceKMeans

@@ -7,8 +7,8 @@ import numpy as np
 import tensorflow as tf
 
 from kmeans_estimator.ops import clustering_ops
-from tests import implementations
-from tests import testing
+from tests.helpers import implementations
+from tests.helpers import testing
 
 _RUNS = 60
 # Number of runs that may differ: sums in a different order round differently,

@@ -9,7 +9,7 @@ from absl.testing import parameterized
 
 import kmeans_estimator
 from kmeans_estimator.ops import clustering_ops
-from tests import testing
+from tests.helpers import testing
 
 METHODS = (
     '__init__',

@@ -75,7 +75,8 @@ class PythonBlocksTest(parameterized.TestCase):
   @pytest.mark.slow
   def test_run(self, path):
     result = running.run_forked(
-        '-m', 'tests.helpers.pages', str(path), cwd=testing.temporary_folder(self)
+        *('-m', 'tests.helpers.pages', str(path)),
+        cwd=testing.temporary_folder(self),
     )
     self.assertEqual(result.status, 0, result.out + result.err)
     if path.name == 'README.md':

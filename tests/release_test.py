@@ -129,12 +129,12 @@ class WorkflowsTest(absltest.TestCase):
     }
     named = {
         session
-        for name in ('tests', 'wheels')
+        for name in ('docs', 'tests', 'wheels')
         for command in _commands(_workflow(name))
         for session in re.findall(r'nox -s "?(\w+)', command)
     }
     self.assertContainsSubset(named, sessions)
-    self.assertEqual(named, {'lint', 'sdist', 'tests'})
+    self.assertEqual(named, {'docs', 'lint', 'sdist', 'tests'})
 
   def test_release_checks_the_tag_and_builds_what_wheels_builds(self):
     release = _workflow('release')

@@ -349,7 +349,9 @@ def choose(
   if weights is not None:
     if method == RANDOM_INIT:
       inputs, weights = [tf.concat(inputs, 0)], [tf.concat(weights, 0)]
-    inputs, weights = zip(*map(_present, inputs, weights))
+    present = [_present(*shard) for shard in zip(inputs, weights)]
+    inputs = [points for points, _ in present]
+    weights = [of_points for _, of_points in present]
   if callable(method):
     inputs = [_only_finite(shard) for shard in inputs]
     new = _given(method(inputs, tf.convert_to_tensor(missing)), inputs[0])

@@ -1,10 +1,10 @@
 # Copyright 2026 The kmeans_estimator Authors.
 # SPDX-License-Identifier: Apache-2.0
-"""Points to nearest centers to sums.
+"""Allocates points to their nearest centers and sums the points by center.
 
-On a CPU the ops of `native` do it in one pass. Everywhere else ops that every
-device has do it in blocks of rows, so that no more than a few blocks of the
-matrix of distances are held at a time.
+On a CPU the ops of `native` do both in one pass. On other devices, and where
+the native ops are not available, portable ops process blocks of rows. So memory
+holds only a few blocks of the matrix of distances at a time.
 """
 
 from typing import List, NamedTuple, Optional, Tuple
@@ -16,32 +16,36 @@ from kmeans_estimator.ops import distances
 from kmeans_estimator.ops import native
 from kmeans_estimator.ops import replicas
 
-# Batches of more coordinates or distances than this are worked off in blocks;
-# benchmark case lloyd/50kx100.
+# The largest number of coordinates or distances that a batch may have to be
+# processed as one block. A larger batch is divided into blocks; benchmark case
+# lloyd/50kx100.
 _MAX_AT_ONCE = 2**20
-# Coordinates or distances in a block, 8 MB of float32: larger blocks leave the
-# last level of cache; benchmark case lloyd/500kx100.
+# The number of coordinates or distances in a block, 8 MB of float32. Larger
+# blocks do not fit in the last-level cache; benchmark case lloyd/500kx100.
 _BLOCK_ELEMENTS = 2**21
-# More rows make a block no faster, fewer make it slow, whatever its width.
+# Limits for the rows of a block, whatever its number of columns: more rows make
+# a block no faster, and fewer rows make it slow.
 _MAX_BLOCK_ROWS = 4096
 _MIN_BLOCK_ROWS = 64
 _PARALLEL_BLOCKS = 2
-# A GPU or TPU would be idle most of the time with these. Its blocks have 512 MB
-# of float32.
+# Limits for a block on a GPU or TPU, 512 MB of float32. With the limits for
+# CPUs, an accelerator would be idle most of the time.
 _ACCELERATOR_BLOCK_ELEMENTS = 2**27
 _MAX_ACCELERATOR_BLOCK_ROWS = 2**20
 
-# Multiplications that are worth one more native node; benchmark cases
-# lloyd/500x2 and lloyd/10kx20.
+# The number of multiplications that justifies one more native node; benchmark
+# cases lloyd/500x2 and lloyd/10kx20.
 _PART_WORK = 2**20
-# Nodes of a step, beyond which each must have _LARGE_PART_WORK.
+# The largest number of native nodes per shard, unless each node has at least
+# _LARGE_PART_WORK multiplications.
 _MAX_PARTS = 16
 _LARGE_PART_WORK = 2**28
-# Nodes of a step at most, so that a graph stays small.
+# The largest number of native nodes per shard in any case; it keeps the graph
+# small.
 _MAX_LARGE_PARTS = 64
-# Elements of the sums of all nodes, 32 MB of float64.
+# The largest number of elements in the sums of all nodes, 32 MB of float64.
 _MAX_SUMS_OF_PARTS = 2**22
-# Rows that a batch is taken to have where its size is not known.
+# The number of rows to assume if the size of the batch is unknown.
 _ASSUMED_ROWS = 4096
 
 
@@ -49,7 +53,7 @@ class Allocation(NamedTuple):
   """The nearest center of each point.
 
   Attributes:
-    index: int64 `[n]`, the nearest center; the earliest one on a tie.
+    index: int64 `[n]`, the nearest center; on a tie, the lowest index.
     distance: `[n]` of the points' dtype, the distance to that center.
   """
 
@@ -58,13 +62,15 @@ class Allocation(NamedTuple):
 
 
 class Sums(NamedTuple):
-  """What a step adds up, by center.
+  """The sums of a step over the points of each center.
 
   Attributes:
-    values: float `[k, d]`, the sum of weight times point less the origin;
-      float64 if native ops made it.
-    totals: `[k]`, the sum of weights; int64 or float64.
-    origin: `[d]`, what the points were shifted by; None: by nothing.
+    values: float `[k, d]`, the sum of `weight * (point - origin)`; float64 if
+      native ops computed it.
+    totals: `[k]`, the sum of the weights, or the number of points: float64 from
+      native ops; int64, or of the weights' dtype, from portable ops.
+    origin: `[d]`, subtracted from each point before summing; None: points are
+      not shifted.
   """
 
   values: tf.Tensor
@@ -72,16 +78,17 @@ class Sums(NamedTuple):
   origin: Optional[tf.Tensor] = None
 
   def mean(self) -> tf.Tensor:
-    """`[k, d]` in the dtype of the values; meaningless where a total is 0."""
+    """Returns the means, `[k, d]`; a row is meaningless if its total is 0."""
     totals = tf.cast(self.totals, self.values.dtype)
     mean = tf.math.divide_no_nan(self.values, tf.expand_dims(totals, 1))
     return mean if self.origin is None else self.origin + mean
 
   def less(self, centers: tf.Tensor) -> tf.Tensor:
-    """`[k, d]`: the sum of weight times point less the point's center.
+    """Returns `[k, d]`: the sum of `weight * (point - center)`.
 
     Args:
-      centers: float `[k, d]`.
+      centers: float `[k, d]`, the center that is subtracted from each point of
+        the cluster.
     """
     centers = tf.cast(centers, self.values.dtype)
     if self.origin is not None:
@@ -96,9 +103,9 @@ def nearest(
   """Finds the nearest center of each point, and the distance to it.
 
   Args:
-    points: float `[n, d]`, of any length for the cosine metric too.
-    centers: as points, `[k, d]`; for the cosine metric with rows of unit length
-      or 0.
+    points: float `[n, d]`; for the cosine metric too, rows of any length.
+    centers: `[k, d]` of the points' dtype; for the cosine metric with rows of
+      unit length or 0.
     metric: `SQUARED_EUCLIDEAN_DISTANCE` or `COSINE_DISTANCE`.
 
   Returns:
@@ -126,22 +133,24 @@ def allocate(
     metric: str,
     weights: Optional[List[tf.Tensor]] = None,
 ) -> Tuple[List[Allocation], Sums]:
-  """Allocates points to centers and adds them up by center.
+  """Allocates points to their nearest centers and sums the points by center.
 
-  Sums depend on the batch and on the allocation, and on nothing else: equal
-  allocations give equal bits, so that training comes to rest.
+  Sums depend only on the batch and the allocation, not on the centers. So steps
+  with equal allocations give bit-identical sums, and full-batch training
+  reaches a fixed point.
 
   Args:
-    shards: the batch, a list of float `[n, d]`; of any length for the cosine
-      metric too, which adds up the points of unit length.
-    centers: as a shard, `[k, d]`; for the cosine metric with rows of unit
-      length or 0.
+    shards: the batch, a list of float `[n, d]`. For the cosine metric too, rows
+      may have any length; the sums are over rows scaled to unit length.
+    centers: `[k, d]` of the shards' dtype; for the cosine metric with rows of
+      unit length or 0.
     metric: `SQUARED_EUCLIDEAN_DISTANCE` or `COSINE_DISTANCE`.
-    weights: for each shard `[n]` of its dtype, not negative; None: all 1.
+    weights: for each shard `[n]` of its dtype, not negative; None: every point
+      has weight 1.
 
   Returns:
-    An `Allocation` of each shard, and the `Sums` of this replica's batch. The
-    distance of a row that holds NaN or Inf is not finite.
+    An `Allocation` for each shard, and the `Sums` over this replica's batch.
+    The distance of a row that holds NaN or Inf is not finite.
   """
   weights = weights or [None] * len(shards)
   if _is_native(centers):
@@ -179,7 +188,7 @@ def _add(tensors):
 
 
 def _origin(points, metric):
-  """`[d]`: what the points of all replicas are shifted by."""
+  """Returns `[d]`, the origin that all replicas subtract from their points."""
   origin = distances.batch_origin(points)
   if replicas.number() > 1:
     has_rows = tf.cast(tf.shape(points)[:1] > 0, origin.dtype)
@@ -197,7 +206,10 @@ def _is_native(centers):
 
 
 def _num_parts(points, centers, with_sums=False):
-  """How many native nodes share the rows; it depends on static shapes alone."""
+  """Returns the number of native nodes that share the rows of a shard.
+
+  The number depends only on static shapes.
+  """
   n = points.shape.as_list()[0]
   k, d = centers.shape.as_list()
   rows = _ASSUMED_ROWS if n is None else n
@@ -206,7 +218,7 @@ def _num_parts(points, centers, with_sums=False):
   if parts == _MAX_PARTS:
     parts = max(parts, min(rows * size // _LARGE_PART_WORK, _MAX_LARGE_PARTS))
   if n is None:
-    # It may be a large batch of few columns.
+    # The batch may be large, even if it has few columns.
     parts = max(parts, 4)
   if with_sums:
     parts = min(parts, _MAX_SUMS_OF_PARTS // size)
@@ -214,7 +226,7 @@ def _num_parts(points, centers, with_sums=False):
 
 
 def _in_blocks(points, weights, prepared, with_sums):
-  """Returns an `Allocation` and a list: values and totals, if asked for."""
+  """Returns an `Allocation`, and a list: values and totals if `with_sums`."""
   n = points.shape.as_list()[0]
   k, d = prepared.factors.shape.as_list()
   at_once, elements, max_rows = _MAX_AT_ONCE, _BLOCK_ELEMENTS, _MAX_BLOCK_ROWS
@@ -239,7 +251,10 @@ def _in_blocks(points, weights, prepared, with_sums):
 
 
 def _block_rows(n, most):
-  """Rows of a block: of `n`, if that is known, a divisor where there is one."""
+  """Returns the number of rows of a block, at most `most`.
+
+  If possible, the number divides `n`, so that no rows are left over.
+  """
   if n is not None:
     for rows in range(most, most // 2, -1):
       if n % rows == 0:
@@ -248,15 +263,15 @@ def _block_rows(n, most):
 
 
 def _loop(points, weights, prepared, with_sums, rows):
-  """As `_block`, but block after block.
+  """Returns the results of `_block` for all points, computed block by block.
 
-  The blocks have one static size, so that XLA can compile the loop. Rows that
-  do not fill a block come last.
+  All blocks have the same static size, so that XLA can compile the loop. A
+  smaller block after the loop holds the remaining rows.
   """
   n, d = points.shape.as_list()
   num_rows = tf.shape(points)[0] if n is None else n
   num_blocks = num_rows // rows
-  # Slices of a vector are views; TensorFlow copies those of a matrix.
+  # TensorFlow copies a slice of a matrix, but not a slice of a vector.
   flat = tf.reshape(points, [-1])
 
   def body(number, indices, distances_, sums):
@@ -316,7 +331,7 @@ def _added(sums, more):
 
 
 def _block(points, weights, prepared, with_sums):
-  """Index, distance, and a list: sums and totals, if they are wanted."""
+  """Returns index, distance, and a list: values and totals if `with_sums`."""
   is_cosine = prepared.metric == distances.COSINE_DISTANCE
   units = distances.l2_normalize(points) if is_cosine else points
   scores = prepared.scores(units)
@@ -333,7 +348,7 @@ def _block(points, weights, prepared, with_sums):
   k = tf.shape(prepared.factors)[0] if k is None else k
   summands = scores.shifted
   if weights is None:
-    # GPUs add up int32, but no int64.
+    # TensorFlow has no GPU kernel that sums int64 by segment.
     ones = tf.ones_like(index, tf.int32)
     totals = tf.cast(tf.math.unsorted_segment_sum(ones, index, k), tf.int64)
   else:

@@ -1,9 +1,9 @@
 # Copyright 2026 The kmeans_estimator Authors.
 # SPDX-License-Identifier: Apache-2.0
-"""K-means at graph level, under the documented names.
+"""K-means in a graph, under the names of TensorFlow's `clustering_ops`.
 
-The functions here draw and search exactly as the kernels behind TensorFlow's
-ops of the same names; they consist of ops that every device has.
+The functions of this module draw and search exactly as the kernels of
+TensorFlow's ops of the same names. They consist of ops that every device has.
 """
 
 from typing import Any, Callable, List, Optional, Tuple, Union
@@ -34,18 +34,19 @@ InitialClusters = Union[str, np.ndarray, tf.Tensor, list, Callable[..., Any]]
 def nearest_neighbors(
     points: tf.Tensor, centers: tf.Tensor, k: Union[int, tf.Tensor]
 ) -> Tuple[tf.Tensor, tf.Tensor]:
-  """The `k` centers nearest to each point, nearest first.
+  """Finds the `k` nearest centers of each point, in order of distance.
 
   Args:
     points: float32 `[n, d]`.
     centers: float32 `[m, d]`.
-    k: integer scalar; no more than `m` are returned.
+    k: integer scalar, the number of centers to return for each point. If `k`
+      exceeds `m`, all `m` centers are returned.
 
   Returns:
     Two tensors:
-    * int64 `[n, min(k, m)]`, the indices of the nearest centers; the earlier
-      center first where two are equally far.
-    * `[n, min(k, m)]`, the squared Euclidean distances.
+    * int64 `[n, min(k, m)]`, the indices of the nearest centers, nearest first.
+      On a tie the center with the lower index comes first.
+    * `[n, min(k, m)]`, the squared Euclidean distances to these centers.
   """
   points = points_lib.as_points(points, 'points')
   centers = points_lib.as_points(centers, 'centers')
@@ -60,18 +61,18 @@ def nearest_neighbors(
 class KMeans(graph.KMeansGraph):
   """Builds the graph of k-means clustering.
 
-  Full batch (`use_mini_batch=False`): each step is one of Lloyd's iterations
-  (S. Lloyd, "Least squares quantization in PCM", 1982) on all points, which may
-  come as a list of shards.
+  Full batch (`use_mini_batch=False`): each step is one Lloyd iteration (S.
+  Lloyd, "Least squares quantization in PCM", 1982) over all points. The points
+  may be a list of shards.
 
-  Mini-batch: each step moves centers towards the points of one batch, at a rate
-  that falls with the number of points a center has seen (D. Sculley, "Web-scale
-  k-means clustering", 2010). With M = `mini_batch_steps_per_iteration` above 1
-  there are two copies of the centers. Steps move the second one; points are
-  allocated to, and predictions made with, the first one, to which the second
-  is copied at the end of every M-th step.
+  Mini-batch: each step moves the centers towards the points of one batch. The
+  more points a center has averaged, the less it moves (D. Sculley, "Web-scale
+  k-means clustering", 2010). With M = `mini_batch_steps_per_iteration` above 1,
+  the model holds two copies of the centers. Points are allocated to the first
+  copy, and predictions use it. Steps move the second copy. At the end of every
+  M-th step, the second copy replaces the first.
 
-  A step reads centers and counts as they stood when it began, so that identical
+  A step reads the centers and the counts before it writes either, so identical
   runs give identical results.
 
   Example, in a graph:
@@ -100,31 +101,37 @@ class KMeans(graph.KMeansGraph):
       kmeans_plus_plus_num_retries: int = 2,
       kmc2_chain_length: int = 200,
   ):
-    """Validates and stores the arguments; adds nothing to the graph but casts.
+    """Validates the arguments; adds only casts and shape checks to the graph.
 
     Args:
-      inputs: numbers `[n, d]`, the batch, or a list of such shards of it.
-        float64 is clustered in float64, all else in float32.
+      inputs: numbers `[n, d]`: the batch, or a list of its shards. float64
+        input is clustered in float64, input of any other dtype in float32.
       num_clusters: k, a positive integer or integer scalar tensor. Ignored if
         `initial_clusters` is an array or tensor.
-      initial_clusters: how the centers are chosen: `RANDOM_INIT` (distinct
-        points, uniformly), `KMEANS_PLUS_PLUS_INIT` (D. Arthur and S.
-        Vassilvitskii, 2007), `KMC2_INIT` (O. Bachem et al., "Approximate
-        K-Means++ in Sublinear Time", 2016), an array or tensor `[k, d]`, or a
-        function `f(inputs, k)` that returns up to `k` rows for a list of
-        batches.
+      initial_clusters: the initial centers, or the method that chooses them:
+        * `RANDOM_INIT`: distinct points, drawn uniformly.
+        * `KMEANS_PLUS_PLUS_INIT`: k-means++ (D. Arthur and S. Vassilvitskii,
+          "k-means++: The Advantages of Careful Seeding", 2007).
+        * `KMC2_INIT`: k-MC2 (O. Bachem et al., "Approximate K-Means++ in
+          Sublinear Time", 2016).
+        * an array or tensor `[k, d]`.
+        * a function `f(inputs, k)`. `inputs` is the batch as a list of shards,
+          `k` is the number of missing centers. The function returns at most `k`
+          centers as a matrix.
       distance_metric: `SQUARED_EUCLIDEAN_DISTANCE` or `COSINE_DISTANCE`.
       use_mini_batch: whether to use the mini-batch rule.
-      mini_batch_steps_per_iteration: M, see above.
-      random_seed: seed of the draws; different seeds draw differently. None:
-        the graph's seed, or without one fresh draws for every graph.
-      kmeans_plus_plus_num_retries: additional candidates for each center, of
-        which the best is taken; negative: `2 + floor(ln k)` of them.
-      kmc2_chain_length: points looked at for one center. A smaller batch gives
-        one center.
+      mini_batch_steps_per_iteration: M, see the class.
+      random_seed: seed of the random draws that choose the initial centers.
+        None: the graph's seed decides. If the graph has no seed either, every
+        graph draws differently.
+      kmeans_plus_plus_num_retries: number of extra candidates that k-means++
+        draws for each center; the best candidate becomes the center. Negative:
+        `2 + floor(ln k)`.
+      kmc2_chain_length: number of points from which k-MC2 chooses one center. A
+        batch with fewer points gives one center.
 
     Raises:
-      TypeError: an argument has a wrong type.
+      TypeError: an argument has the wrong type.
       ValueError: an argument has a value that is not allowed.
     """
     super().__init__(
@@ -153,25 +160,28 @@ class KMeans(graph.KMeansGraph):
   ]:
     """Builds the graph that initialises and trains.
 
-    One worker runs `init_op` until `cluster_centers_initialized` is true; then
-    any number of workers may run `training_op`.
+    One worker runs `init_op` until `cluster_centers_initialized` is true. After
+    that, any number of workers may run `training_op`.
 
     Returns:
       A tuple of
-      * `all_scores`: a list with a matrix `[n, k]` for each shard of the input,
+      * `all_scores`: a list of matrices `[n, k]`, one per shard of the input:
         the distance of each point to each center.
-      * `cluster_idx`: likewise int64 `[n]`, the center of each point.
-      * `scores`: likewise `[n]`, the distance of each point to its center.
+      * `cluster_idx`: a list of int64 vectors `[n]`, one per shard: the index
+        of the nearest center of each point.
+      * `scores`: a list of vectors `[n]`, one per shard: the distance of each
+        point to its nearest center.
       * `cluster_centers_initialized`: bool variable, whether all centers have
         been chosen.
-      * `init_op`: chooses centers, as many as the batch gives. Raises
-        `InvalidArgumentError` on NaN or Inf, or too few rows for k-means++.
-      * `training_op`: makes one step. Raises `InvalidArgumentError` on NaN or
-        Inf in the batch, or while centers are missing, before any variable
-        changes.
+      * `init_op`: chooses as many of the missing centers as the batch gives.
+        Raises `InvalidArgumentError` if the batch holds NaN or Inf, or too few
+        rows for k-means++.
+      * `training_op`: makes one step. Raises `InvalidArgumentError` if the
+        batch holds NaN or Inf, or if centers are missing. A step that fails
+        changes no variable.
     """
-    # An Estimator runs no step before all centers are chosen. Here the caller
-    # may, and is to be told.
+    # A caller of this method may run a step before all centers are chosen; an
+    # Estimator does not. So the error must say how many centers are missing.
     state, inference, init_op, training_op = self.training(
         read_centers=state_lib.read_chosen_centers
     )

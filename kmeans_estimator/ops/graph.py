@@ -1,6 +1,6 @@
 # Copyright 2026 The kmeans_estimator Authors.
 # SPDX-License-Identifier: Apache-2.0
-"""Builds the graphs of k-means: to train, to evaluate, to predict."""
+"""Builds the graphs that train, evaluate and predict with k-means."""
 
 import functools
 from typing import Callable, List, NamedTuple, Optional, Sequence, Tuple, Union
@@ -19,17 +19,18 @@ from kmeans_estimator.ops import updates
 
 
 class Inference(NamedTuple):
-  """What a graph says of its points, a list item for each shard of the input.
+  """The results for a batch; lists have one item per shard of the input.
 
   Attributes:
     all_distances: `[n, k]`, the distance of each point to each center.
-    cluster_index: int64 `[n]`, the nearest center.
-    distance: `[n]`, the distance to it.
-    loss: scalar, the sum of all `distance`, over all replicas if there are
-      several. Evaluating it fails on NaN or Inf.
-    totals: `[k]`, how many points each center is the nearest of, or the sum of
-      their weights, over all replicas and shards; None where the graph does not
-      train.
+    cluster_index: int64 `[n]`, the nearest center of each point.
+    distance: `[n]`, the distance of each point to its nearest center.
+    loss: scalar, the sum of all distances to the nearest centers, each times
+      the weight of its point, over all shards and replicas. Evaluating the loss
+      fails if it is NaN or Inf; on a TPU it does not fail.
+    totals: `[k]`, for each center the number of points nearest to it, or the
+      sum of their weights, over all shards and replicas; None unless the graph
+      trains.
   """
 
   all_distances: List[tf.Tensor]
@@ -40,12 +41,14 @@ class Inference(NamedTuple):
 
 
 class _Loss(NamedTuple):
-  """What the loss is made of, a list item for each shard.
+  """The parts of this replica's loss; lists have one item per shard.
 
   Attributes:
-    distances: `[n]`, the distances to the nearest centers, times the weights.
-    losses: scalar, their sum.
-    weight: scalar, the sum of all weights of this replica; None: all 1.
+    distances: `[n]`, the distance of each point to its nearest center, times
+      the weight of the point.
+    losses: scalar, the sum of the shard's `distances`.
+    weight: scalar, the sum of the weights of all shards; None: every point has
+      weight 1.
   """
 
   distances: List[tf.Tensor]
@@ -53,7 +56,7 @@ class _Loss(NamedTuple):
   weight: Optional[tf.Tensor]
 
   def summed(self) -> Tuple[tf.Tensor, ...]:
-    """What is to be summed up over replicas: the loss, and weights if any."""
+    """Returns the values to sum over replicas: the loss, and any weight."""
     loss = tf.add_n(self.losses)
     return (loss,) if self.weight is None else (loss, self.weight)
 
@@ -73,10 +76,10 @@ def _list(shards):
 
 
 class KMeansGraph:
-  """The graph of one batch, for one set of parameters.
+  """Builds the graph of k-means on one batch.
 
-  Its ops do not exist before a method is called, and each method builds what
-  its mode needs. The rules that centers move by are told in `updates`.
+  Each method builds the ops of one mode, and no other ops. `updates` defines
+  the rules by which training moves the centers.
   """
 
   def __init__(
@@ -85,19 +88,20 @@ class KMeansGraph:
       parameters: parameters_lib.Parameters,
       weights: Union[tf.Tensor, Sequence[tf.Tensor], None] = None,
   ):
-    """Stores the arguments; adds nothing to the graph but casts.
+    """Stores the arguments; adds only casts and shape checks to the graph.
 
     Args:
-      inputs: numbers `[n, d]`, the batch, or a list of such shards of it.
-        float64 is clustered in float64, all else in float32.
-      parameters: how to cluster.
-      weights: numbers `[n]` or `[n, 1]`, one weight for each point, or a list
-        of them, one for each shard. None: all points count alike. Prediction
-        has no use for weights.
+      inputs: numbers `[n, d]`: the batch, or a list of its shards. float64
+        input is clustered in float64, input of any other dtype in float32.
+      parameters: the parameters of k-means.
+      weights: numbers `[n]` or `[n, 1]`, the weight of each point; a list of
+        such tensors if `inputs` is a list. None: every point has weight 1.
+        Prediction ignores weights.
 
     Raises:
-      TypeError: the inputs or the weights hold no numbers.
-      ValueError: the inputs are no matrices, or the weights do not fit them.
+      TypeError: the inputs or the weights are not numeric.
+      ValueError: the inputs are not matrices, or the shapes of the weights do
+        not match the inputs.
     """
     self._parameters = parameters
     self._inputs = [
@@ -114,7 +118,7 @@ class KMeansGraph:
 
   @functools.cached_property
   def _points(self) -> List[tf.Tensor]:
-    """The shards as pairwise distances and initial centers need them."""
+    """The shards; for the cosine metric with rows of unit length or 0."""
     if self._parameters.distance_metric == distances.COSINE_DISTANCE:
       return [distances.l2_normalize(shard) for shard in self._inputs]
     return self._inputs
@@ -127,11 +131,12 @@ class KMeansGraph:
 
     Args:
       read_centers: `state.read_centers`, or `state.read_chosen_centers`, which
-        says what is wrong while centers are missing.
+        fails with a clear message while centers are missing.
 
     Returns:
-      The variables, the batch's `Inference`, and `init_op` and `training_op` as
-      of `clustering_ops.KMeans.training_graph`.
+      The variables, the batch's `Inference`, and the `init_op` and the
+      `training_op` that `clustering_ops.KMeans.training_graph` documents. On a
+      TPU `init_op` is None.
     """
     parameters = self._parameters
     state = state_lib.training_state(
@@ -156,8 +161,8 @@ class KMeansGraph:
           has_rows,
       )
 
-    # A checkpoint of the first implementation may hold an iteration that has
-    # run its steps but has not been finished.
+    # A checkpoint of TensorFlow's KMeans may hold an iteration whose steps have
+    # all run, but whose centers have not been copied to `clusters` yet.
     with tf.control_dependencies([finish_iteration_if_due()]):
       inference, moved = self._step(state, read_centers)
     with tf.control_dependencies([moved]):
@@ -169,7 +174,10 @@ class KMeansGraph:
       return state, inference, init_op, finish_iteration_if_due()
 
   def _has_rows(self):
-    """Whether the batch of all replicas has rows; None if that is known."""
+    """Returns whether any replica's batch has rows.
+
+    None means that all shards are known to have rows when the graph is built.
+    """
     if all(shard.shape[0] for shard in self._inputs):
       return None
     num_rows = tf.add_n([tf.shape(shard)[0] for shard in self._inputs])
@@ -180,7 +188,7 @@ class KMeansGraph:
     """Builds the graph that evaluates.
 
     Returns:
-      The variables to be restored, and the batch's `Inference`.
+      The variables to restore, and the batch's `Inference`.
     """
     state, centers = self._restored_centers()
     centers = self._of_same_columns(centers)
@@ -195,11 +203,11 @@ class KMeansGraph:
   def prediction(
       self,
   ) -> Tuple[state_lib.State, List[tf.Tensor], List[tf.Tensor]]:
-    """Builds the graph that predicts; a row of NaN spoils no other row.
+    """Builds the graph that predicts; a row with NaN affects no other row.
 
     Returns:
-      The variables to be restored, and `all_distances` and `cluster_index` as
-      in `Inference`.
+      The variables to restore, and `all_distances` and `cluster_index` as in
+      `Inference`.
     """
     state, centers = self._restored_centers()
     scores = [
@@ -222,7 +230,10 @@ class KMeansGraph:
     return state, self._direction(centers)
 
   def _of_same_columns(self, centers):
-    """Centers, once the batch is known to have as many columns."""
+    """Returns the centers after checking the columns of the batch.
+
+    There is no check if d is known when the graph is built, or on a TPU.
+    """
     if self._dimensions is not None or replicas.are_on_tpu():
       return centers
     checks = [replicas.check_columns(shard, centers) for shard in self._inputs]
@@ -230,7 +241,7 @@ class KMeansGraph:
       return tf.identity(centers)
 
   def _direction(self, centers):
-    """Centers as distances are measured to them."""
+    """Returns the centers; for the cosine metric with unit length or 0."""
     if (
         self._parameters.distance_metric == distances.COSINE_DISTANCE
         and not self._parameters.centers_are_normalized
@@ -255,7 +266,8 @@ class KMeansGraph:
           points_lib.assert_weights(shard, total_weight)
           for shard in self._weights or []
       ]
-      # A wrong weight makes distances wrong, not the other way round.
+      # Check weights first: a wrong weight makes the weighted distances wrong,
+      # and the error must name the weight.
       with tf.control_dependencies(weight_checks):
         return [
             points_lib.assert_finite(*shard)
@@ -270,7 +282,7 @@ class KMeansGraph:
     )
 
   def _step(self, state, read_centers):
-    """One step, but for the bookkeeping of iterations of several steps."""
+    """Builds one step, without the end of an iteration of several steps."""
     parameters = self._parameters
     stored = self._of_same_columns(
         read_centers(state.clusters, parameters.num_clusters)
@@ -292,8 +304,9 @@ class KMeansGraph:
     def move():
       after = [inference.loss]
       if state.counts is None:
-        # Replicas exchange points only once the batches of all are checked: a
-        # replica that fails would hide its error from one that waits for it.
+        # Replicas exchange points only after the batches of all replicas are
+        # checked. Otherwise a replica that waits for the points of a failed
+        # replica would hide the error.
         with tf.control_dependencies(after):
           relocated = relocation.relocate(
               [
@@ -317,14 +330,18 @@ class KMeansGraph:
       return updates.apply_mini_batch(state, moving, sums, after, lightest)
 
     if replicas.are_on_tpu():
-      # As nothing fails there, a batch with NaN or Inf has no effect.
+      # No op on a TPU can fail, so skip the update if a batch has NaN or Inf.
       moved = tf.cond(tf.math.is_finite(loss), move, tf.no_op)
     else:
       moved = move()
     return inference, moved
 
   def _lightest_weight(self, weights):
-    """What an initial center counts; None where it is known from the start."""
+    """Returns the lightest weight above 0 in the batches of all replicas.
+
+    An initial center counts as a point of this weight in mini-batch training
+    with M = 1. None in every other mode, and without weights.
+    """
     if weights is None or self._parameters.steps_per_iteration != 1:
       return None
     shards = weights[0] if len(weights) == 1 else tf.concat(weights, 0)
@@ -335,12 +352,12 @@ class KMeansGraph:
     return points_lib.lightest_weight(tf.squeeze(of_all, 1))
 
   def _init_op(self, state):
-    """Chooses centers from a batch; on a TPU that cannot be done."""
+    """Returns the op that chooses centers from a batch; None on a TPU."""
     if replicas.are_on_tpu():
       return None
     own_choice = not isinstance(self._parameters.initial_clusters, str)
     inputs = self._inputs if own_choice else self._points
-    # Replicas join matrices.
+    # `build_once_per_process` concatenates matrices, not vectors.
     weights = [tf.expand_dims(shard, 1) for shard in self._weights or []]
 
     def build(matrices):
@@ -352,21 +369,24 @@ class KMeansGraph:
     return replicas.build_once_per_process(build, [*inputs, *weights])
 
   def _add_centers(self, state, inputs, weights, own_choice):
-    """Adds the centers that this batch gives to those chosen before."""
+    """Chooses centers from the batch and appends them to the variables."""
     parameters = self._parameters
-    # Not from the batch where it is known: given centers are not to use up one.
+    # Use d if it is known when the graph is built: then init_op does not read
+    # the batch if `initial_clusters` is a matrix, and no batch is lost.
     columns = self._dimensions or tf.shape(inputs[0])[1]
 
     def rows(variable):
-      # A checkpoint of the first implementation holds a vector without
-      # elements where no center has been chosen. Were that not hidden from it,
-      # TensorFlow's graph optimizer would find the reshape to change nothing.
+      # In a checkpoint of TensorFlow's KMeans, the centers are an empty vector
+      # while none is chosen. The reshape makes it a matrix. The placeholder
+      # hides the static shape of the variable: it would let TensorFlow's graph
+      # optimizer remove the reshape.
       value = tf.compat.v1.placeholder_with_default(
           variable.read_value(), shape=None
       )
       width = columns
       if self._dimensions is None:
-        # Their own, so that a batch of another width is seen to be one.
+        # Take the width from the centers, if any are chosen. `seeding.choose`
+        # then finds a batch with the wrong number of columns.
         width = tf.where(tf.size(value) > 0, tf.shape(value)[-1], columns)
       return tf.reshape(value, [-1, width])
 

@@ -1,6 +1,6 @@
 # Copyright 2026 The kmeans_estimator Authors.
 # SPDX-License-Identifier: Apache-2.0
-"""The variables of a k-means model, under the names its checkpoints know."""
+"""The variables of a k-means model, with their names in checkpoints."""
 
 import contextlib
 from typing import NamedTuple, Optional, Union
@@ -12,30 +12,32 @@ from kmeans_estimator.ops import replicas
 
 CLUSTERS_VAR_NAME = 'clusters'
 INITIALIZED_VAR_NAME = 'initialized'
-# The name TensorFlow gave to the nameless variable of the first
-# implementation. Every checkpoint of a mini-batch model has it.
+# TensorFlow's KMeans creates this variable without a name, so TensorFlow names
+# it 'Variable' in every checkpoint of a mini-batch model.
 COUNTS_VAR_NAME = 'Variable'
 CLUSTERS_UPDATED_VAR_NAME = 'clusters_updated'
 UPDATE_IN_STEPS_VAR_NAME = 'update_in_steps'
 
 
 class State(NamedTuple):
-  """The variables of one model; those that its mode does not need are None.
+  """The variables of a model; variables that its mode does not need are None.
 
   Attributes:
     clusters: `[k, d]`, the centers that points are allocated to.
     initialized: bool scalar, whether all `k` centers have been chosen.
-    counts: `[k]`, the points that each center has averaged so far (mini-batch
-      only). int64; of points with weights float64, the sums of the weights.
-    clusters_updated: `[k, d]`, the copy that mini-batch steps move, where
-      `clusters` follows only every M-th step (M > 1 only).
-    update_in_steps: int64 scalar, steps left until it does (M > 1 only).
+    counts: int64 `[k]`, the number of points that each center has averaged so
+      far (M > 1: in this iteration). If points have weights: float64 `[k]`, the
+      sum of the weights of these points. Mini-batch training only.
+    clusters_updated: `[k, d]`, the copy of the centers that mini-batch steps
+      move. Every M-th step copies it to `clusters`. Only with M > 1.
+    update_in_steps: int64 scalar, the number of steps until the next copy. Only
+      with M > 1.
   """
 
   clusters: tf.Variable
   initialized: tf.Variable
-  # Not Optional, because code for one mode knows which variables it has and a
-  # type checker does not.
+  # Not annotated as Optional: the code of each mode uses only variables that
+  # the mode has, but a type checker cannot know that and would demand checks.
   counts: tf.Variable = None
   clusters_updated: tf.Variable = None
   update_in_steps: tf.Variable = None
@@ -44,18 +46,19 @@ class State(NamedTuple):
 def _variable(initial_value, name, shape=None):
   with contextlib.ExitStack() as scopes:
     if replicas.are_on_tpu():
-      # Out of the loop that steps are in on a TPU, and of its part of names.
+      # On a TPU, TensorFlow builds the step inside a loop. Create the variable
+      # outside of it, and without the loop's prefix in its name.
       scopes.enter_context(tf.init_scope())
       scopes.enter_context(tf.compat.v1.get_default_graph().name_scope(''))
-    # Called by TensorFlow, a function leaves the loop or function that the
-    # graph may be built in; a tensor could not.
+    # `initial_value` is a function: TensorFlow calls it outside any enclosing
+    # loop or function. A tensor would stay inside.
     return tf.compat.v1.Variable(
         initial_value,
         name=name,
         shape=shape,
         validate_shape=shape is None,
         use_resource=True,
-        # TPUEstimator has a look at what is trainable, for NaN.
+        # TPUEstimator checks trainable variables for NaN.
         trainable=name in (CLUSTERS_VAR_NAME, CLUSTERS_UPDATED_VAR_NAME),
     )
 
@@ -63,7 +66,7 @@ def _variable(initial_value, name, shape=None):
 def _initial_values(
     num_clusters, dimensions, dtype, steps_per_iteration, is_weighted
 ) -> State:
-  """What training starts with: functions, in a `State` of them."""
+  """Returns the variables' initial values: a `State` of functions."""
 
   def centers():
     return tf.zeros([_initial_rows(num_clusters), dimensions or 0], dtype)
@@ -71,8 +74,9 @@ def _initial_values(
   values = State(clusters=centers, initialized=lambda: tf.constant(False))
   if steps_per_iteration is None:
     return values
-  # With M = 1 an initial center counts as one point. Of points with weights
-  # only a batch can say how much that is, see `updates.weight_so_far`.
+  # With M = 1 an initial center counts as one point. If points have weights,
+  # the first batch defines the weight of an initial center; see
+  # `updates.weight_so_far`.
   initial_count = tf.ones if steps_per_iteration == 1 else tf.zeros
   counts_dtype = tf.int64
   if is_weighted:
@@ -99,17 +103,18 @@ def training_state(
     steps_per_iteration: Optional[int],
     is_weighted: bool = False,
 ) -> State:
-  """Creates the variables of training, with no center chosen yet.
+  """Creates the variables of training, before any center is chosen.
 
-  The centers start as a matrix without rows and grow while they are chosen, so
-  that a checkpoint taken in between says by its shape how many there are. On a
-  TPU they have all their rows from the start, to be assigned from outside.
+  The matrix of centers starts without rows and gains a row for each chosen
+  center. So the shape in a checkpoint tells how many centers are chosen. On a
+  TPU the matrix has k rows from the start, because XLA compiles fixed shapes;
+  the host chooses the centers and assigns them.
 
   Args:
     num_clusters: k.
-    dimensions: d, or None where it is not known.
+    dimensions: d; None if it is unknown when the graph is built.
     dtype: float dtype of the centers.
-    steps_per_iteration: M for mini-batch training, None for full batch.
+    steps_per_iteration: M for mini-batch training; None for full batch.
     is_weighted: whether points have weights.
 
   Returns:
@@ -137,18 +142,18 @@ def assign_initial_values(
     num_clusters: Union[int, tf.Tensor],
     steps_per_iteration: Optional[int],
 ) -> tf.Operation:
-  """Initialises variables in this process alone.
+  """Initialises the variables of this process, without other workers.
 
-  The initialisers that a `tf.distribute.Strategy` gives to variables let all
-  workers wait for each other, and compare nothing.
+  The variables' initialisers under a `tf.distribute.Strategy` would make all
+  workers wait for each other, without checking that their inputs agree.
 
   Args:
-    state: made by `training_state`.
-    num_clusters: k, as there.
-    steps_per_iteration: M, as there.
+    state: the return value of `training_state`.
+    num_clusters: k, as passed to `training_state`.
+    steps_per_iteration: M, as passed to `training_state`.
 
   Returns:
-    The op that does it.
+    The op that assigns the initial values.
   """
   values = _initial_values(
       num_clusters,
@@ -175,7 +180,7 @@ def inference_state(
 
   Args:
     num_clusters: k.
-    dimensions: d, or None where it is not known.
+    dimensions: d; None if it is unknown when the graph is built.
     dtype: float dtype of the centers.
 
   Returns:
@@ -197,21 +202,22 @@ def inference_state(
 def read_centers(
     variable: tf.Variable, num_clusters: Union[int, tf.Tensor]
 ) -> tf.Tensor:
-  """Reads chosen centers with as much of their shape as can be known.
+  """Reads the centers, with the static shape as far as it is known.
 
   Args:
     variable: `State.clusters` or `State.clusters_updated`.
     num_clusters: k.
 
   Returns:
-    `[k, d]` of the variable's dtype. Evaluating it fails while fewer than `k`
-    centers have been chosen.
+    `[k, d]` of the variable's dtype. If `k` is a Python integer, evaluating the
+    centers fails while fewer than `k` rows have been assigned.
   """
   rows = num_clusters if isinstance(num_clusters, int) else None
   shape = tf.TensorShape([rows, variable.shape[1]])
   centers = variable.value()
   if variable.shape.is_fully_defined():
-    # TensorFlow takes the device from a read, and ops are chosen by it.
+    # `value` ignores `tf.device` scopes. `identity` is placed by the scope, and
+    # `_compat.placement` looks at the device of the tensor to choose ops.
     return tf.identity(centers)
   return tf.ensure_shape(centers, shape)
 
@@ -219,20 +225,21 @@ def read_centers(
 def read_chosen_centers(
     variable: tf.Variable, num_clusters: Union[int, tf.Tensor]
 ) -> tf.Tensor:
-  """Reads centers, as `read_centers` does.
+  """Reads the centers, like `read_centers`, with a clearer error.
 
   Args:
     variable: `State.clusters` or `State.clusters_updated`.
     num_clusters: k.
 
   Returns:
-    `[k, d]` of the variable's dtype. Evaluating it says how many centers are
-    chosen while there are fewer than `k`.
+    `[k, d]` of the variable's dtype. While fewer than `k` centers are chosen,
+    evaluating it fails with a message that gives their number.
   """
-  # No op that says what the shape is going to be: TensorFlow's graph optimizer
-  # would believe it, and find that nothing has to be asserted.
+  # Do not use `ensure_shape` here: from its shape, TensorFlow's graph optimizer
+  # would conclude that the assertion always holds, and remove the assertion.
   with tf.control_dependencies([_assert_chosen(variable, num_clusters)]):
-    # TensorFlow takes the device from a read, and ops are chosen by it.
+    # The identity has the device of the `tf.device` scope, as in
+    # `read_centers`.
     centers = tf.identity(variable.value())
   rows = num_clusters if isinstance(num_clusters, int) else None
   centers.set_shape([rows, variable.shape[1]])
@@ -240,10 +247,10 @@ def read_chosen_centers(
 
 
 def _assert_chosen(variable, num_clusters):
-  # String tensors live on the host, and XLA has none.
+  # String tensors live on the host, and XLA does not support them.
   with tf.device('/CPU:0'), tf.xla.experimental.jit_scope(compile_ops=False):
-    # Of the variable itself: the optimizer derives the shape of what is read
-    # from what is assigned.
+    # Take the shape from the variable, not from the value that was read: the
+    # graph optimizer infers the shape of that value from assignments.
     chosen = tf.raw_ops.VariableShape(input=variable.handle)[0]
     return checks.assert_that(
         tf.equal(chosen, num_clusters),
@@ -255,15 +262,16 @@ def _assert_chosen(variable, num_clusters):
 
 
 def grow(variable: tf.Variable, value: tf.Tensor) -> tf.Operation:
-  """Assigns centers whose number may be another than that of the old ones.
+  """Assigns centers; their number may differ from the old number.
 
   Args:
     variable: `State.clusters` or `State.clusters_updated` of training.
     value: `[m, d]` of the variable's dtype.
 
   Returns:
-    The op that does it.
+    The op that assigns the centers.
   """
-  # XLA, which a session may be told to use wherever it can, keeps shapes.
+  # A session may be configured to compile ops with XLA automatically, and an
+  # assignment compiled by XLA cannot change the shape of a variable.
   with tf.xla.experimental.jit_scope(compile_ops=False):
     return variable.assign(value, read_value=False)

@@ -1,9 +1,9 @@
 # Copyright 2026 The kmeans_estimator Authors.
 # SPDX-License-Identifier: Apache-2.0
-"""How centers move: the full-batch and the mini-batch rule.
+"""The full-batch and the mini-batch rule, by which training moves the centers.
 
-S. Lloyd, "Least squares quantization in PCM", 1982, and D. Sculley, "Web-scale
-k-means clustering", 2010.
+Full batch: S. Lloyd, "Least squares quantization in PCM", 1982. Mini-batch: D.
+Sculley, "Web-scale k-means clustering", 2010.
 """
 
 from typing import Optional
@@ -18,16 +18,16 @@ from kmeans_estimator.ops import state as state_lib
 def full_batch_centers(
     centers: tf.Tensor, sums: allocation.Sums, normalize: bool = False
 ) -> tf.Tensor:
-  """Lloyd's rule: `c_j` becomes the mean of its points.
+  """Computes the new centers by Lloyd's rule: `c_j` is the mean of its points.
 
   Args:
-    centers: Float `[k, d]`, `c` before the step.
-    sums: of the points of each cluster.
-    normalize: whether a mean is scaled to unit length.
+    centers: Float `[k, d]`, the centers `c` before the step.
+    sums: the sums over the points of each cluster.
+    normalize: whether to scale each mean to unit length.
 
   Returns:
-    The new centers, as `centers`; a cluster without points keeps its center, to
-    the bit.
+    The new centers, with the shape and dtype of `centers`. The center of a
+    cluster without points does not change by a bit.
   """
   means = tf.cast(sums.mean(), centers.dtype)
   if normalize:
@@ -38,22 +38,24 @@ def full_batch_centers(
 def mini_batch_change(
     centers: tf.Tensor, old_totals: tf.Tensor, sums: allocation.Sums
 ) -> tf.Tensor:
-  """The mini-batch rule: `(sum_j - n_j c_j) / (N_j + n_j)`.
+  """Computes the mini-batch rule: `(sum_j - n_j c_j) / (N_j + n_j)`.
 
   Args:
-    centers: Float `[k, d]`, `c` before the step.
-    old_totals: `[k]`, `N`: the points that each center averages already, or the
-      sum of their weights.
-    sums: of the batch's points of each cluster, with `n`.
+    centers: Float `[k, d]`, the centers `c` before the step.
+    old_totals: `[k]`, `N`: for each center, the number of points that it
+      already averages, or the sum of their weights.
+    sums: the sums over the batch's points of each cluster, and their number or
+      weight `n`.
 
   Returns:
-    What to add to the centers, as they are; 0 where no point was allocated.
+    The change to add to the centers, with the shape and dtype of `centers`; 0
+    for a center without points in the batch.
   """
   change = sums.less(centers)
   totals = tf.cast(old_totals, change.dtype) + tf.cast(
       sums.totals, change.dtype
   )
-  # A center of the second copy may have N = n = 0. Its change is 0.
+  # With M > 1 a center may have N = n = 0. Its change is 0.
   change = tf.math.divide_no_nan(change, tf.expand_dims(totals, 1))
   return tf.cast(change, centers.dtype)
 
@@ -61,19 +63,20 @@ def mini_batch_change(
 def weight_so_far(
     counts: tf.Tensor, lightest: Optional[tf.Tensor]
 ) -> tf.Tensor:
-  """`N` of the mini-batch rule.
+  """Returns `N` of the mini-batch rule.
 
-  The rule counts an initial center as one point. Among points with weights it
-  counts as a point of the lightest weight of the first batch: 1 where all
-  weights are 1, and in proportion if all weights are multiplied by a factor.
+  With M = 1 the rule counts an initial center as one point. If points have
+  weights, it counts an initial center as a point of the lightest weight above 0
+  in the first batch. That weight is 1 if all weights are 1. Multiplying all
+  weights by a factor multiplies it by the same factor, so no center changes.
 
   Args:
     counts: `[k]`, the value of `State.counts` before the step.
-    lightest: scalar, the least weight above 0 in the batch; None: centers have
-      their count from the start.
+    lightest: scalar, the lightest weight above 0 in the batch; None: `counts`
+      already counts the initial centers.
 
   Returns:
-    `[k]`, as `counts`.
+    `[k]` of the dtype of `counts`.
   """
   if lightest is None:
     return counts
@@ -92,12 +95,12 @@ def apply_full_batch(
   Args:
     state: the variables.
     centers: Float `[k, d]`, the value of the centers before the step.
-    sums: of the points of each cluster.
-    normalize: whether centers are kept at unit length.
-    after: what has to have succeeded before anything is written.
+    sums: the sums over the points of each cluster.
+    normalize: whether to scale the centers to unit length.
+    after: ops that must succeed before any variable is written.
 
   Returns:
-    The op that does it.
+    The op that assigns the new centers.
   """
   centers = full_batch_centers(centers, sums, normalize)
   with tf.control_dependencies(after):
@@ -113,18 +116,19 @@ def apply_mini_batch(
 ) -> tf.Operation:
   """Moves centers by the mini-batch rule and counts their points.
 
-  Both variables are read before either is written, and are changed by atomic
-  additions, so that asynchronous workers lose none of their updates.
+  The op reads the centers and the counts before it writes either. It changes
+  them by atomic additions, so no update of an asynchronous worker is lost.
 
   Args:
     state: the variables.
-    centers: Float `[k, d]`, the value of the moving centers before the step.
-    sums: of the batch's points of each cluster.
-    after: what has to have succeeded before anything is written.
+    centers: Float `[k, d]`, the value before the step of the centers that the
+      step moves.
+    sums: the sums over the batch's points of each cluster.
+    after: ops that must succeed before any variable is written.
     lightest: see `weight_so_far`.
 
   Returns:
-    The op that does it.
+    The op that updates the variables.
   """
   moving = (
       state.clusters
@@ -150,17 +154,19 @@ def finish_iteration_if_due(
     normalize: bool,
     has_rows: Optional[tf.Tensor] = None,
 ) -> tf.Operation:
-  """Once no step is left, lets `clusters` follow and starts an iteration.
+  """After M steps, copies the moved centers and starts the next iteration.
+
+  While steps are left in the iteration, the op changes nothing.
 
   Args:
-    state: the variables, with `clusters_updated` and `update_in_steps`.
+    state: the variables, including `clusters_updated` and `update_in_steps`.
     steps_per_iteration: M.
-    normalize: whether `clusters` is kept at unit length.
-    has_rows: bool scalar, whether the batch has rows; without any, nothing
-      happens. None: it is known to have some.
+    normalize: whether to scale the rows of `clusters` to unit length.
+    has_rows: bool scalar, whether the batch has rows; if it has none, the op
+      changes nothing. None: the batch is known to have rows.
 
   Returns:
-    The op that does it.
+    The op that ends the iteration if it is due.
   """
 
   def finish():

@@ -41,9 +41,9 @@ if TYPE_CHECKING:
   from kmeans_estimator.weighted import WeightedKMeans
 else:
 
-  # Imports on first use, so that a program may set TensorFlow's environment
-  # variables after importing this package, and so that
-  # `python -m kmeans_estimator` starts before TensorFlow does.
+  # Import modules on first use. So a program may set TensorFlow's environment
+  # variables after importing this package, and `python -m kmeans_estimator`
+  # starts without importing TensorFlow first.
   def __getattr__(name):
     if name not in __all__:
       raise AttributeError(f'module {__name__!r} has no attribute {name!r}')

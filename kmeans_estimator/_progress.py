@@ -1,6 +1,6 @@
 # Copyright 2026 The kmeans_estimator Authors.
 # SPDX-License-Identifier: Apache-2.0
-"""Shows how far training has come."""
+"""Shows the progress of training."""
 
 import builtins
 import datetime
@@ -15,7 +15,7 @@ _SECONDS_BETWEEN_BARS = 0.2
 
 
 class ProgressHook(tf.compat.v1.train.SessionRunHook):
-  """Shows step, loss, steps per second and the time that is left.
+  """Shows step, loss, steps per second and the remaining time.
 
   ```python
   import numpy as np
@@ -28,8 +28,8 @@ class ProgressHook(tf.compat.v1.train.SessionRunHook):
   kmeans.train(batches, steps=2000, hooks=[hooks.ProgressHook()])
   ```
 
-  In a terminal or a notebook where `tqdm` is installed, the hook draws tqdm's
-  progress bar. Elsewhere it writes lines to stderr, after the first step, then
+  In a terminal or a notebook, the hook draws a progress bar if `tqdm` is
+  installed. Otherwise it writes lines to stderr: after the first step, then
   every `every_n_secs` seconds, and when training ends:
 
   ```text
@@ -37,12 +37,13 @@ class ProgressHook(tf.compat.v1.train.SessionRunHook):
   step 1404 of 2000, loss 1.03117e+07, 140.3 steps/s, 0:00:04 left
   ```
 
-  The last step and the time that is left are known where `KMeans.train` or
-  `TrainSpec` was given `steps` or `max_steps`. Other Estimators take the hook
-  too; they show no last step.
+  The hook shows the last step and the remaining time if the caller of
+  `KMeans.train` gives `steps` or `max_steps`, or `TrainSpec` has `max_steps`.
+  Other Estimators accept the hook too; for them it does not show the last step.
 
-  In a cluster each task that has the hook shows the `global_step` of all. The
-  hook adds no op to the graph, and reads the step only when it shows it.
+  In a cluster, every task that has the hook shows the `global_step`, which
+  counts the steps of all tasks. The hook adds no op to the graph, and reads the
+  `global_step` only to show it.
   """
 
   def __init__(
@@ -50,13 +51,14 @@ class ProgressHook(tf.compat.v1.train.SessionRunHook):
       every_n_secs: float = 10,
       write: Optional[Callable[[str], Any]] = None,
   ):
-    """Creates the hook; it may be used for one `train` after the other.
+    """Creates the hook; several successive calls of `train` may use it.
 
     Args:
       every_n_secs: the time between two lines, in seconds. A bar is drawn
-        several times a second.
-      write: takes each line, as `print` and `logging.info` do; there is no bar
-        then. None: a bar where it can be drawn, else lines on stderr.
+        several times per second.
+      write: a function that takes each line, such as `print` or `logging.info`;
+        the hook then draws no bar. None: a bar if it can be drawn, otherwise
+        lines on stderr.
 
     Raises:
       ValueError: `every_n_secs` is not positive.
@@ -70,11 +72,11 @@ class ProgressHook(tf.compat.v1.train.SessionRunHook):
     self._display: Any = None
 
   def will_train(self, steps: Optional[int], max_steps: Optional[int]) -> None:
-    """Tells the hook when training will end; `KMeans.train` does so.
+    """Tells the hook when training will end; `KMeans.train` calls this method.
 
     Args:
       steps: as for `train`.
-      max_steps: likewise.
+      max_steps: as for `train`.
     """
     self._steps, self._max_steps = steps, max_steps
 
@@ -102,7 +104,7 @@ class ProgressHook(tf.compat.v1.train.SessionRunHook):
         last = first + self._steps
       self._display = self._new_display(first, last)
       self._due = 0.0
-    # Training fetches the loss anyway.
+    # This fetch costs nothing: Estimator fetches the loss in every step.
     return tf.compat.v1.train.SessionRunArgs(self._loss_tensor)
 
   def after_run(self, run_context, run_values):
@@ -137,9 +139,9 @@ def announce(
   """Tells the hooks that show progress when training will end.
 
   Args:
-    hooks: of `train`.
-    steps: of `train`.
-    max_steps: of `train`.
+    hooks: the hooks of `train`.
+    steps: as for `train`.
+    max_steps: as for `train`.
   """
   for hook in hooks:
     if isinstance(hook, ProgressHook):
@@ -160,7 +162,8 @@ class _Lines:
     now = time.monotonic()
     of_last = '' if self._last is None else f' of {self._last}'
     parts = [f'step {step}{of_last}', f'loss {loss:.6g}']
-    # The first step takes longer than others.
+    # Show no rate in the first line: the first step takes longer than the
+    # following steps.
     if self._shown_at is not None:
       elapsed = max(now - self._shown_at, 1e-9)
       rate = (step - self._shown_step) / elapsed
@@ -195,7 +198,7 @@ class _Bar:
 
 
 def _tqdm():
-  """The class of a bar; None where none can be drawn."""
+  """Returns the class of tqdm's bar; None if no bar can be drawn."""
   # In a file or a pipe, a bar would be one long line of control characters.
   if not (sys.stderr.isatty() or hasattr(builtins, '__IPYTHON__')):
     return None

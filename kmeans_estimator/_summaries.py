@@ -1,6 +1,6 @@
 # Copyright 2026 The kmeans_estimator Authors.
 # SPDX-License-Identifier: Apache-2.0
-"""Summaries of the clusters, for TensorBoard."""
+"""Writes summaries of the clusters for TensorBoard."""
 
 import os
 import re
@@ -11,29 +11,30 @@ import tensorflow as tf
 
 from kmeans_estimator.ops import distances
 
-# Not a string: TensorFlow writes collections named by strings into checkpoints
-# and exports.
+# The name is a tuple because TensorFlow would store a collection named by a
+# string in checkpoints and exports.
 _COLLECTION = ('kmeans_estimator/training',)
 _NUM_BUCKETS = 30
 _PROJECTOR_CONFIG = 'projector_config.pbtxt'
 _PROJECTOR_FOLDER = 'projector'
-# Of the lines of the projector's configuration that the hook writes; other
-# lines are the user's.
+# Matches the lines that the hook writes to the configuration of the projector.
+# All other lines belong to the user.
 _OWN_LINE = re.compile(r'.*# ClusterSummaryHook, step (\d+)$')
-# Bounds the disk space and the list in the projector.
+# The largest number of embeddings on disk and in the list of the projector. The
+# hook deletes older embeddings.
 _MAX_EMBEDDINGS = 5
 
 
 class Training(NamedTuple):
-  """What a training graph shows to hooks.
+  """The parts of a training graph that hooks use.
 
   Attributes:
     clusters: variable `[k, d]`, the centers.
-    totals: `[k]`, how many points of the batch each center gets, or the sum of
-      their weights, over all replicas.
-    distance_metric: as the Estimator was given it.
-    model_dir: where event files go.
-    is_chief: whether this task writes them.
+    totals: `[k]`, for each center the number of points of the batch allocated
+      to it, or the sum of their weights, over all replicas.
+    distance_metric: the distance metric of the Estimator.
+    model_dir: the folder of the event files.
+    is_chief: whether this task writes the event files.
   """
 
   clusters: tf.Variable
@@ -44,10 +45,10 @@ class Training(NamedTuple):
 
 
 def offer(training: Training) -> None:
-  """Lets hooks find what a graph trains; adds no op.
+  """Adds a `Training` to a collection, where hooks find it; adds no op.
 
   Args:
-    training: of the default graph.
+    training: the parts of the default graph.
   """
   tf.compat.v1.add_to_collection(_COLLECTION, training)
 
@@ -69,47 +70,48 @@ class ClusterSummaryHook(tf.compat.v1.train.SessionRunHook):
   print('tensorboard --logdir', kmeans.model_dir)
   ```
 
-  Every `save_steps` steps, and when training ends, the hook writes beside the
-  losses of the model:
+  Every `save_steps` steps, and when training ends, the hook writes these
+  summaries to the event files that also hold the losses:
 
-  * `clusters/share_of_points`, a histogram over the clusters: the share of each
-    in the points since the previous summary. The shares add up to 1; clusters
-    of equal size have `1 / k` each.
-  * `clusters/empty`, a scalar: how many clusters got no point since the
-    previous summary.
-  * `clusters/moved`, a histogram over the clusters: how far each center has
-    moved since the previous summary, as a Euclidean distance, or for the cosine
-    metric as a cosine distance.
+  * `clusters/share_of_points`, a histogram over the clusters: each cluster's
+    share of the points since the previous summary. The shares add up to 1; `k`
+    clusters of equal size have the share `1 / k` each.
+  * `clusters/empty`, a scalar: the number of clusters that got no point since
+    the previous summary.
+  * `clusters/moved`, a histogram over the clusters: the distance that each
+    center has moved since the previous summary. It is a Euclidean distance; for
+    the cosine metric, a cosine distance.
   * `clusters/moved_mean` and `clusters/moved_max`, scalars: the mean and the
     largest of these distances. They are 0 once full-batch training has
     converged, and fall towards 0 with mini-batches.
 
-  In full-batch training each step sees all points: `save_steps=1` shows every
-  one of Lloyd's iterations.
+  In full-batch training, each step is one Lloyd iteration over all points, so
+  `save_steps=1` shows every iteration.
 
-  With `save_embedding_steps` the hook also writes the centers for TensorBoard's
-  projector, into `projector/` in the folder of the model. The projector can
-  label and colour a center by its number, by its cluster's share of the points
-  and by how far the center has moved since the previous summary. It lists the
-  centers of the latest five steps that were written; what
-  `projector_config.pbtxt` holds besides stays as it is.
+  With `save_embedding_steps`, the hook also writes the centers for
+  TensorBoard's projector, to `projector/` in the folder of the model. The
+  projector can label and colour the centers by number, by share of the points,
+  and by distance moved since the previous summary. It lists the centers of the
+  latest five steps that the hook wrote. The hook does not change a user's lines
+  in `projector_config.pbtxt`.
 
-  The hook works on one device and under each of the supported strategies, where
-  it counts the points of all replicas. With parameter servers it counts the
-  points of the chief. Only the chief writes. The hook adds no op to the graph;
-  each step fetches `k` numbers in addition.
+  The hook works on one device and under every supported strategy. Under
+  `MirroredStrategy` and `MultiWorkerMirroredStrategy` it counts the points of
+  all replicas; with parameter servers it counts the points of the chief. Only
+  the chief writes. The hook adds no op to the graph. Each step fetches `k`
+  numbers more than without the hook.
   """
 
   def __init__(
       self, save_steps: int = 100, save_embedding_steps: Optional[int] = None
   ):
-    """Creates the hook; it may be used for one `train` after the other.
+    """Creates the hook; several successive calls of `train` may use it.
 
     Args:
       save_steps: the number of steps between two summaries.
       save_embedding_steps: the number of steps between two embeddings for the
-        projector; an embedding is written together with a summary. None: no
-        embeddings.
+        projector. The hook writes embeddings only together with summaries.
+        None: no embeddings.
 
     Raises:
       ValueError: an argument is not positive.
@@ -137,7 +139,7 @@ class ClusterSummaryHook(tf.compat.v1.train.SessionRunHook):
           'the hook to KMeans.train or to TrainSpec; evaluate, predict and '
           'training on a TPU cannot use it.'
       )
-    # All replicas have the same totals.
+    # The totals of all replicas are equal, so use those of the first replica.
     self._training = offered[0]
     self._global_step = tf.compat.v1.train.get_global_step()
     self._centers = None
@@ -146,7 +148,8 @@ class ClusterSummaryHook(tf.compat.v1.train.SessionRunHook):
     if not self._training.is_chief:
       return None
     if self._centers is None:
-      # Not earlier: other hooks choose the initial centers.
+      # Read the centers only now: other hooks choose the initial centers before
+      # the first step.
       self._centers, self._saved_step = self._read(run_context.session)
       self._step = self._saved_step
       self._totals = np.zeros(len(self._centers))
@@ -156,8 +159,8 @@ class ClusterSummaryHook(tf.compat.v1.train.SessionRunHook):
     if not self._training.is_chief:
       return
     self._totals += run_values.results
-    # Counts the steps of this task. With parameter servers other workers make
-    # steps too, so `_save` reads the number of all.
+    # Count the steps of this task. With parameter servers, other workers make
+    # steps too; `_save` reads `global_step`, which counts all steps.
     self._step += 1
     if self._step % self._save_steps == 0:
       self._save(run_context.session)
@@ -169,7 +172,7 @@ class ClusterSummaryHook(tf.compat.v1.train.SessionRunHook):
       self._writer().flush()
 
   def _writer(self):
-    # The one that Estimator writes losses with.
+    # Estimator writes the losses with the same cached writer.
     return tf.compat.v1.summary.FileWriterCache.get(self._training.model_dir)
 
   def _read(self, session):
@@ -221,7 +224,7 @@ def _scalar(tag, value):
 
 
 def _histogram(tag, values):
-  """A histogram from values in memory, where TensorFlow has one from an op."""
+  """Makes a histogram of values in memory; TensorFlow's needs an op."""
   low, high = values.min(), values.max()
   if low < high:
     counts, edges = np.histogram(values, _NUM_BUCKETS)
@@ -248,14 +251,14 @@ def _write_embedding(
     shares: np.ndarray,
     moved: np.ndarray,
 ) -> None:
-  """Writes the centers where TensorBoard's projector looks for them.
+  """Writes the centers to files that TensorBoard's projector reads.
 
   Args:
     model_dir: the folder of the model.
     step: the `global_step`.
     centers: `[k, d]`.
-    shares: `[k]`, the share of the points.
-    moved: `[k]`, how far each center has moved.
+    shares: `[k]`, each cluster's share of the points.
+    moved: `[k]`, the distance that each center has moved.
   """
   tf.io.gfile.makedirs(os.path.join(model_dir, _PROJECTOR_FOLDER))
   tensor, metadata = _projector_files(step)
@@ -277,7 +280,7 @@ def _write_embedding(
 
 
 def _list_embedding(model_dir, step):
-  """Adds an embedding to the projector's list, and removes old ones."""
+  """Adds an embedding to the projector's list and removes old embeddings."""
   path = os.path.join(model_dir, _PROJECTOR_CONFIG)
   others, steps = [], {step}
   for line in _read_lines(path):
@@ -315,7 +318,8 @@ def _read_lines(path: str) -> List[str]:
 
 
 def _write_lines(path: str, lines: List[str]) -> None:
-  # TensorBoard is not to read half of it.
+  # Write to a new file and rename it, so that TensorBoard never reads a file
+  # that is half written.
   with tf.io.gfile.GFile(path + '.new', 'w') as file:
     file.write('\n'.join(lines) + '\n')
   tf.io.gfile.rename(path + '.new', path, overwrite=True)

@@ -1,6 +1,6 @@
 # Copyright 2026 The kmeans_estimator Authors.
 # SPDX-License-Identifier: Apache-2.0
-"""Features, as an `input_fn` gives them, to one matrix of points."""
+"""Converts the features that an `input_fn` returns to a matrix of points."""
 
 import contextlib
 import re
@@ -31,21 +31,23 @@ _MAY_RETURN = (
     'SparseTensors by name'
 )
 _FEATURES = (tf.Tensor, tf.Variable, tf.SparseTensor, np.ndarray, Mapping)
-# BiasAdd's words. They tell the columns of the centers and the shape of points.
+# The error of a BiasAdd op. Its groups are the number of columns of the centers
+# and the number of columns of the points.
 _OTHER_COLUMNS = re.compile(r'as many biases .*: \[(\d+)\] vs\. \[\d+,(\d+)\]')
 
 
 def check_result(result: Any) -> Any:
-  """Refuses what an `input_fn` cannot mean.
+  """Checks the return value of an `input_fn`.
 
   Args:
-    result: what the `input_fn` returned.
+    result: the return value.
 
   Returns:
-    The same.
+    `result`, unchanged.
 
   Raises:
-    TypeError: it is neither a Dataset, nor features, nor `(features, labels)`.
+    TypeError: `result` is neither a Dataset, nor features, nor a pair
+      `(features, labels)`.
   """
   if isinstance(result, tf.data.Dataset):
     _check_parts(result.element_spec, 'a Dataset of ')
@@ -55,8 +57,9 @@ def check_result(result: Any) -> Any:
 
 
 def _check_parts(result, prefix):
-  # Programs also pair features and labels in a list. A list of two rows is
-  # something else.
+  # Some programs return the pair of features and labels as a list. A list of
+  # two rows is no such pair: its first item is not features, and the last check
+  # below rejects it.
   is_pair = len(result) == 2 if isinstance(result, (list, tuple)) else False
   if isinstance(result, tuple) and not is_pair:
     raise TypeError(
@@ -81,15 +84,15 @@ def _names_of_types(values):
 
 @contextlib.contextmanager
 def explained_columns() -> Iterator[None]:
-  """Says what is wrong where a prediction gets the wrong number of columns.
+  """Replaces the error of a prediction on the wrong number of columns.
 
-  In training and evaluation an op checks it, where the number is not known
-  before. A graph that predicts may be exported, and not all that run exports
-  have such an op.
+  If the number of columns is unknown when the graph is built, an op checks it
+  in training and evaluation. A prediction graph has no such op: the graph may
+  be exported, and not every program that runs exports supports the op.
 
   Raises:
-    tf.errors.InvalidArgumentError: the points that a session was run on have
-      another number of columns than the centers.
+    tf.errors.InvalidArgumentError: the points and the centers differ in the
+      number of columns; the message gives both numbers.
   """
   try:
     yield
@@ -97,7 +100,8 @@ def explained_columns() -> Iterator[None]:
     columns = _OTHER_COLUMNS.search(error.message)
     if not columns:
       raise
-    # Where in the graph it failed is of no interest, and dozens of lines long.
+    # `from None` drops the original error: dozens of lines about the op that
+    # failed, which do not help the user.
     raise tf.errors.InvalidArgumentError(
         None,
         None,
@@ -109,14 +113,14 @@ def explained_columns() -> Iterator[None]:
 def names(
     features: Features, feature_columns: Optional[List[Any]] = None
 ) -> Optional[List[str]]:
-  """Says which features make the columns of the matrix.
+  """Returns the names of the features that make the columns of the matrix.
 
   Args:
     features: as for `parse_features`.
-    feature_columns: likewise; no iterator.
+    feature_columns: as for `parse_features`, but not an iterator.
 
   Returns:
-    The names in the order of the columns; None where there are none.
+    The names, in the order of the columns; None if the features are not a dict.
   """
   if not isinstance(features, Mapping):
     return None
@@ -145,14 +149,14 @@ def _columns(value: Any, name: str) -> tf.Tensor:
 
 
 def check_weight_column(column: Any) -> None:
-  """Refuses what cannot name a feature of weights.
+  """Checks the argument `weight_column`.
 
   Args:
     column: the key of a feature, a numeric column, or None.
 
   Raises:
-    TypeError: it is none of these.
-    ValueError: it is a numeric column of more than one number.
+    TypeError: `column` is not a key, a numeric column, or None.
+    ValueError: `column` is a numeric column of more than one number.
   """
   is_numeric_column = hasattr(column, 'key') and hasattr(
       column, 'normalizer_fn'
@@ -175,23 +179,23 @@ def check_weight_column(column: Any) -> None:
 def split_weights(
     features: Features, column: Any, is_needed: bool
 ) -> Tuple[Features, Optional[tf.Tensor]]:
-  """Takes the weights out of features.
+  """Separates the weights from the other features.
 
   Args:
     features: as for `parse_features`; a dict if weights are needed.
     column: the key of a feature, a numeric column, or None.
-    is_needed: whether the mode takes weights. If not, the features need not
-      hold any.
+    is_needed: whether the mode needs weights. If not, the features may lack
+      them.
 
   Returns:
-    The features without the weights, and the weights as they were given, dense;
-    None if there is no column or none are needed.
+    The features without the weights, and the weights as a dense tensor. Instead
+    of the weights None, if `column` is None or the mode needs no weights.
 
   Raises:
-    TypeError: weights are needed, and the features are no dict; or the weights
-      are not numbers.
-    ValueError: weights are needed, and the dict does not hold them; or their
-      shape is wrong.
+    TypeError: weights are needed, but the features are not a dict, or the
+      weights are not numeric.
+    ValueError: weights are needed, but the dict lacks them, or their shape is
+      wrong.
   """
   if column is None or not (is_needed or isinstance(features, Mapping)):
     return features, None
@@ -226,22 +230,24 @@ def parse_features(
     features: Features,
     feature_columns: Optional[Iterable[Any]] = None,
 ) -> tf.Tensor:
-  """Brings features into one matrix, a row for each point.
+  """Converts features to a matrix with one row per point.
 
   Args:
     features: a tensor or SparseTensor of shape `[n, d]`, or a dict of tensors
-      and SparseTensors of shapes `[n]` and `[n, m]`. A dict's columns are
-      joined in the lexicographic order of its keys.
-    feature_columns: `tf.feature_column` columns that make the matrix of a dict;
-      None for all features as they are. Not used where features is no dict.
+      and SparseTensors of shapes `[n]` and `[n, m]`.
+    feature_columns: `tf.feature_column` columns that convert a dict of features
+      to the matrix. None: the features of a dict are concatenated in the
+      lexicographic order of their keys. Ignored if `features` is not a dict.
 
   Returns:
-    `[n, d]`; float64 where a feature is float64, else float32.
+    `[n, d]`; float64 if a feature is float64, otherwise float32. With
+    `feature_columns` always float32, the dtype that TensorFlow converts feature
+    columns to.
 
   Raises:
-    TypeError: a feature does not hold numbers; the message names it.
-    ValueError: a feature is no matrix (in a dict: nor a vector), or the dict is
-      empty.
+    TypeError: a feature is not numeric; the message names the feature.
+    ValueError: a feature has the wrong shape (only features in a dict may be
+      vectors), or the dict is empty.
   """
   if not isinstance(features, Mapping):
     return points_lib.as_points(_dense(features, 'features'), 'features')

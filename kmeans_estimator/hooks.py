@@ -1,6 +1,6 @@
 # Copyright 2026 The kmeans_estimator Authors.
 # SPDX-License-Identifier: Apache-2.0
-"""Hooks for the arguments `hooks` of `train` and `TrainSpec`."""
+"""Hooks for the argument `hooks` of `train` and of `TrainSpec`."""
 
 import threading
 from typing import Any
@@ -16,21 +16,22 @@ __all__ = ['ClusterSummaryHook', 'GracefulStopHook', 'ProgressHook']
 
 
 class GracefulStopHook(tf.compat.v1.train.SessionRunHook):
-  """Ends training with a checkpoint when the process is told to end.
+  """Ends training with a checkpoint when the process gets SIGTERM or SIGINT.
 
-  Without this hook, SIGTERM and Ctrl-C lose what was trained since the latest
-  checkpoint, by default up to ten minutes. With it, after SIGTERM (sent by
-  Kubernetes, by batch systems, and before a spot machine goes) or SIGINT
-  (Ctrl-C),
+  Without this hook, SIGTERM and Ctrl-C lose all steps since the latest
+  checkpoint, by default up to ten minutes of training. Kubernetes and batch
+  systems send SIGTERM, and so do clouds before they reclaim a spot machine.
+  With this hook, after SIGTERM or SIGINT (Ctrl-C),
 
-  1. the step that is under way ends, and no other one begins;
-  2. training ends as after its last step: `RunConfig`'s checkpoint is written;
-  3. the signal does what it would have done at first: SIGTERM ends the process,
-     SIGINT raises `KeyboardInterrupt`, and a handler that the program has set
-     is called.
+  1. the current step ends, and no further step begins;
+  2. training ends as after its last step: TensorFlow writes the checkpoint that
+     `RunConfig` asks for;
+  3. the signal has its usual effect: SIGTERM ends the process, SIGINT raises
+     `KeyboardInterrupt`, and if the program has set a handler, the handler is
+     called.
 
-  A second signal does not wait for any of this. Before the first step, and when
-  training has ended, signals act as if there were no hook.
+  A second signal takes effect at once. Before the first step and after training
+  has ended, signals act as without the hook.
 
   ```python
   kmeans.train(input_fn, steps=100, hooks=[hooks.GracefulStopHook()])
@@ -39,24 +40,25 @@ class GracefulStopHook(tf.compat.v1.train.SessionRunHook):
   estimator.train_and_evaluate(kmeans, train_spec, eval_spec)
   ```
 
-  In a cluster every task that trains needs the hook. With parameter servers,
-  the chief writes a checkpoint when the chief is told to end; other workers
-  have nothing to save. Under a MultiWorkerMirroredStrategy all workers stop
-  after the same step when any of them is told to end, the chief writes the
-  checkpoint, and those workers that got no signal raise `RuntimeError`, so that
-  a supervisor starts all of them again.
+  In a cluster, every task that trains needs the hook. With parameter servers,
+  the chief writes a checkpoint when the chief gets the signal; other workers
+  have nothing to save. Under a MultiWorkerMirroredStrategy, all workers stop
+  after the same step when any worker gets the signal, and the chief writes the
+  checkpoint. The workers without a signal then raise `RuntimeError`, so that a
+  supervisor restarts all workers.
 
-  Training must run in the main thread, as Python handles signals in no other.
+  Training must run in the main thread, because Python handles signals in no
+  other thread.
   """
 
   def __init__(self):
-    """Creates the hook; it may be used for one `train` after the other."""
+    """Creates the hook; several successive calls of `train` may use it."""
     self._signals: Any = None
     self._is_told = None
     self._number_told = None
 
   def begin(self):
-    """Adds what workers need to stop together.
+    """Adds the op by which workers stop after the same step.
 
     Raises:
       RuntimeError: training does not run in the main thread.
@@ -89,14 +91,16 @@ class GracefulStopHook(tf.compat.v1.train.SessionRunHook):
       finally:
         self._end()
 
-    # `end` may come before the hook that saves, and does not come at all after
-    # an error. Every session is joined when it is closed, after all hooks.
+    # Do not deliver the signal in `end`: TensorFlow may call it before the hook
+    # that saves the checkpoint, and does not call it after an error. Closing a
+    # session always joins the coordinator, after all hooks.
     coord.join = join_then_end
 
   def before_run(self, run_context):
     del run_context
     if not self._is_holding:
-      # Not earlier: until now there was nothing to save.
+      # Hold signals only from the first step on: before it there is nothing to
+      # save.
       self._is_holding = True
       self._signals.hold()
     if self._number_told is None:

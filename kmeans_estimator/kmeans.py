@@ -18,7 +18,7 @@ from kmeans_estimator.ops import parameters as parameters_lib
 
 
 class KMeansClustering(_session.Estimator):
-  """An Estimator that clusters points around k centers.
+  """An Estimator that clusters points by k-means.
 
   Example:
 
@@ -38,10 +38,10 @@ class KMeansClustering(_session.Estimator):
     print(point, 'is in cluster', index)
   ```
 
-  The features that an `input_fn` returns may be a matrix `[n, d]`, a
-  SparseTensor, or a dict of these and of vectors `[n]`, of any float, integer
-  or bool dtype. Labels are ignored. float64 is clustered in float64 and
-  everything else in float32.
+  The features that an `input_fn` returns are a tensor or SparseTensor `[n, d]`,
+  or a dict of tensors and SparseTensors `[n]` or `[n, m]`, of any float,
+  integer or bool dtype. Labels are ignored. float64 features are clustered in
+  float64, features of any other dtype in float32.
   """
 
   SQUARED_EUCLIDEAN_DISTANCE = clustering_ops.SQUARED_EUCLIDEAN_DISTANCE
@@ -70,53 +70,57 @@ class KMeansClustering(_session.Estimator):
   ):
     """Validates the arguments and creates the Estimator.
 
-    With `use_mini_batch=False` every training step is one of Lloyd's iterations
-    and takes its batch for the whole of the data, so `input_fn` has to return
-    all of it each time. With `use_mini_batch=True` batches may be small. Each
-    step then moves a copy of the centers towards the points of its batch, and
-    after every `mini_batch_steps_per_iteration` steps the model's centers
-    become what the copy is. With 1 (the default) that is the usual mini-batch
-    algorithm; with the number of batches of an epoch it comes close to full
-    batch, one pass over the data for each iteration. For the sources see
-    `clustering_ops.KMeans`.
+    With `use_mini_batch=False`, every training step is one Lloyd iteration over
+    its batch. So every batch that `input_fn` returns must hold all points.
+
+    With `use_mini_batch=True`, batches may be small. Each step moves a copy of
+    the centers towards the points of its batch. After every
+    `mini_batch_steps_per_iteration` steps, the copy replaces the centers of the
+    model. With 1 (the default), this is the usual mini-batch algorithm. With
+    the number of batches in an epoch, it approximates full-batch training, with
+    one pass over the data per iteration. `clustering_ops.KMeans` names the
+    papers.
 
     Args:
       num_clusters: k, a positive integer. Ignored if `initial_clusters` is an
         array or tensor.
-      model_dir: where checkpoints, summaries and exports of the model go.
-      initial_clusters: where the centers start. One of
-        * `RANDOM_INIT`: distinct points of the first batch, uniformly drawn. A
-          batch of no more points than are missing is taken whole, and the rest
-          comes from the next ones.
+      model_dir: the folder for checkpoints, summaries and exports of the model.
+      initial_clusters: the initial centers, or the method that chooses them:
+        * `RANDOM_INIT`: distinct points of the first batch, drawn uniformly. If
+          a batch has fewer points than centers are missing, all its points
+          become centers, and the next batches give the missing centers.
         * `KMEANS_PLUS_PLUS_INIT`: k-means++ on the first batch, which must hold
           at least k points.
         * `KMC2_INIT`: k-MC2, one center from every 200 points of a batch.
         * an array, tensor or list `[k, d]` of numbers.
-        * a function `f(inputs, k)` of a list with one matrix `[n, d]`, the
-          batch, and the number of centers that are missing. It returns any
-          number of rows from 0 to k and is called on further batches while
-          centers are missing.
+        * a function `f(inputs, k)`. `inputs` is a list with one matrix
+          `[n, d]`, the batch; `k` is the number of missing centers. The
+          function returns from 0 to `k` centers as a matrix. It is called on
+          further batches while centers are missing.
       distance_metric: `SQUARED_EUCLIDEAN_DISTANCE`, or `COSINE_DISTANCE`: one
         minus the cosine of the angle between point and center.
-      seed: integer that fixes the draws of the initialisation. None: they
-        depend on `config.tf_random_seed`, or if that is None too, on chance.
-      use_mini_batch: whether batches are a part of the data or all of it.
+      seed: integer seed of the random draws that choose the initial centers.
+        None: the draws depend on `config.tf_random_seed`; if that is None too,
+        they differ from run to run.
+      use_mini_batch: True if a batch is a sample of the data, False if every
+        batch is all of the data.
       mini_batch_steps_per_iteration: see above.
-      kmeans_plus_plus_num_retries: for each center of k-means++, how many
-        points are drawn in addition to the first before the best one is taken.
+      kmeans_plus_plus_num_retries: the number of extra candidates that
+        k-means++ draws for each center; the best candidate becomes the center.
         Negative: `2 + floor(ln k)`.
-      relative_tolerance: training stops when the loss of a step differs by
-        less than this, relatively, from that of the step before; with 0, when
-        the loss does not change at all. Meant for full-batch training; the
-        losses of mini-batches differ by chance.
+      relative_tolerance: training stops when the relative change of the loss
+        from one step to the next is below this number; with 0, when the loss
+        does not change at all. Intended for full-batch training: the losses of
+        mini-batches vary at random. None: training does not stop early.
       config: an `estimator.RunConfig`.
-      feature_columns: `tf.feature_column` columns, or a single one, by which a
-        dict of features becomes a matrix. None: every feature as it is, in the
-        order of the keys.
+      feature_columns: one or several `tf.feature_column` columns, which convert
+        a dict of features to a matrix. None: the matrix consists of all
+        features, in the lexicographic order of their keys.
 
     Raises:
-      TypeError: an argument has a wrong type; the message names it.
-      ValueError: an argument has a value that is not allowed; likewise.
+      TypeError: an argument has the wrong type; the message names the argument.
+      ValueError: an argument has a value that is not allowed; the message names
+        the argument.
     """
     parameters = parameters_lib.Parameters(
         num_clusters=num_clusters,
@@ -138,18 +142,19 @@ class KMeansClustering(_session.Estimator):
       feature_columns: Optional[Union[Any, Iterable[Any]]],
       weight_column: Any = None,
   ) -> None:
-    """Creates the Estimator, for this constructor and those of subclasses.
+    """Creates the Estimator; constructors of this class and subclasses call it.
 
     Args:
-      parameters: how to cluster.
+      parameters: the parameters of k-means.
       model_dir: as for the constructor.
-      config: likewise.
-      feature_columns: likewise.
+      config: as for the constructor.
+      feature_columns: as for the constructor.
       weight_column: see `features.split_weights`.
 
     Raises:
-      TypeError: an argument has a wrong type; the message names it.
-      ValueError: an argument has a value that is not allowed; likewise.
+      TypeError: an argument has the wrong type; the message names the argument.
+      ValueError: an argument has a value that is not allowed; the message names
+        the argument.
     """
     for name in ('num_clusters', 'initial_clusters'):
       if tf.is_tensor(getattr(parameters, name)):
@@ -172,56 +177,56 @@ class KMeansClustering(_session.Estimator):
   def predict_cluster_index(
       self, input_fn: Callable[..., Any]
   ) -> Iterator[np.int64]:
-    """Says for each point which center is the nearest.
+    """Predicts the index of the nearest center of each point.
 
     Args:
-      input_fn: gives the points, as for `predict`.
+      input_fn: returns the points, as for `predict`.
 
     Yields:
-      The index of the nearest center, from 0 to k - 1, point by point.
+      For each point the index of its nearest center, from 0 to k - 1.
 
     Raises:
-      ValueError: the model has not been trained, or on points with another
-        number of columns.
+      ValueError: the model has not been trained, or was trained on points with
+        a different number of columns.
     """
     for batch in self._predicted_batches(input_fn, self.CLUSTER_INDEX):
       yield from batch
 
   def score(self, input_fn: Callable[..., Any]) -> np.floating:
-    """Sums up the distances of points to their nearest centers.
+    """Sums the distances of the points to their nearest centers.
 
-    The sum is of squared Euclidean, or of cosine distances, and positive, where
-    scikit-learn's `score` is its negative.
+    The distances are squared Euclidean distances or cosine distances. The sum
+    is not negative; scikit-learn's `score` is the negative of such a sum.
 
     Args:
-      input_fn: gives the points, as for `evaluate`. Only its first batch is
+      input_fn: returns the points, as for `evaluate`. Only its first batch is
         read.
 
     Returns:
-      The sum over the first batch.
+      The sum over the points of the first batch.
 
     Raises:
-      ValueError: the model has not been trained, or on points with another
-        number of columns.
+      ValueError: the model has not been trained, or was trained on points with
+        a different number of columns.
       tf.errors.InvalidArgumentError: the batch holds NaN or Inf.
     """
     return self.evaluate(input_fn=input_fn, steps=1)[self.SCORE]
 
   def transform(self, input_fn: Callable[..., Any]) -> Iterator[np.ndarray]:
-    """Gives the distances of each point to all centers.
+    """Computes the distances of each point to all centers.
 
-    These are Euclidean distances (as in scikit-learn, not squared), or cosine
-    distances.
+    The distances are Euclidean distances (not squared, as in scikit-learn), or
+    cosine distances.
 
     Args:
-      input_fn: gives the points, as for `predict`.
+      input_fn: returns the points, as for `predict`.
 
     Yields:
-      A vector `[k]` of distances, point by point.
+      For each point a vector `[k]` of its distances to the centers.
 
     Raises:
-      ValueError: the model has not been trained, or on points with another
-        number of columns.
+      ValueError: the model has not been trained, or was trained on points with
+        a different number of columns.
     """
     for batch in self._predicted_batches(input_fn, self.ALL_DISTANCES):
       metric = self._model.parameters.distance_metric
@@ -238,7 +243,7 @@ class KMeansClustering(_session.Estimator):
     return self.get_variable_value(self.CLUSTER_CENTERS_VAR_NAME)
 
   def tpu_model_fn(self, input_fn: Callable[..., Any]) -> Callable[..., Any]:
-    """Gives the same model to a `TPUEstimator`.
+    """Makes a model function that runs this model in a `TPUEstimator`.
 
     ```python
     def input_fn(params):
@@ -256,19 +261,20 @@ class KMeansClustering(_session.Estimator):
     on_tpu.train(input_fn, steps=100)
     ```
 
-    One step is one of the algorithm on the points of all cores. With
-    `use_tpu=False` the `TPUEstimator` does what this Estimator does. On a TPU
-    a batch with NaN or Inf has a loss of NaN and moves no centers; and
-    `relative_tolerance` compares the last steps of successive loops.
+    Each training step is one k-means step over the points of all cores. With
+    `use_tpu=False`, the `TPUEstimator` computes what this Estimator computes.
+    On a TPU, a batch with NaN or Inf has the loss NaN and moves no centers, and
+    `relative_tolerance` compares the losses of the last steps of successive
+    loops.
 
     Args:
-      input_fn: a function of `params` that gives the points from which the
-        initial centers of training on a TPU are chosen, by the host: the one
-        that is passed to `train`, or one that gives larger batches.
+      input_fn: a function of `params` that returns points. Before training on a
+        TPU, the host chooses the initial centers from these points. Pass the
+        `input_fn` of `train`, or an `input_fn` that returns larger batches.
 
     Returns:
-      A model function with `params`. It shares no variables with this
-      Estimator; checkpoints of one can be read by the other.
+      A model function with the argument `params`. The `TPUEstimator` and this
+      Estimator share no variables, but each can read the other's checkpoints.
     """
     return tpu.make_model_fn(self._model, input_fn)
 
@@ -280,10 +286,10 @@ class KMeansClustering(_session.Estimator):
 
 
 def _list_of_columns(feature_columns) -> Optional[List[Any]]:
-  """What each graph can go through anew."""
+  """Returns a list, because each graph iterates over the columns again."""
   if feature_columns is None:
     return None
-  # A column is a tuple itself, but one with a name.
+  # A single column is a tuple too. Unlike a tuple of columns, it has a name.
   if hasattr(feature_columns, 'name'):
     return [feature_columns]
   return list(feature_columns)

@@ -1,6 +1,6 @@
 # Copyright 2026 The kmeans_estimator Authors.
 # SPDX-License-Identifier: Apache-2.0
-"""From features, mode and config to an EstimatorSpec."""
+"""Makes the model function, which returns the EstimatorSpec of a mode."""
 
 import dataclasses
 import functools
@@ -26,12 +26,12 @@ SCORE = 'score'
 
 @dataclasses.dataclass(frozen=True)
 class Model:
-  """What the graphs of all modes have in common.
+  """The settings that the graphs of all modes share.
 
   Attributes:
-    parameters: how to cluster.
-    feature_columns: see `features.parse_features`; no iterator, as every graph
-      goes through them.
+    parameters: the parameters of k-means.
+    feature_columns: see `features.parse_features`; a list, not an iterator,
+      because every graph iterates over the columns.
     weight_column: see `features.split_weights`.
   """
 
@@ -42,15 +42,16 @@ class Model:
   def graph(
       self, features: features_lib.Features, takes_weights: bool = True
   ) -> graph_lib.KMeansGraph:
-    """The graph of k-means on the points that the features are.
+    """Creates the `KMeansGraph` of a batch.
 
     Args:
-      features: see `features.parse_features`.
-      takes_weights: whether the mode needs the weights, if there are any.
+      features: the batch, see `features.parse_features`.
+      takes_weights: whether the mode uses weights if there is a weight column.
 
     Raises:
-      TypeError: features are not numbers.
-      ValueError: features make no matrix, or hold no weights.
+      TypeError: the features are not numeric.
+      ValueError: the features cannot be joined to a matrix, or lack the
+        weights.
     """
     features, weights = features_lib.split_weights(
         features, self.weight_column, takes_weights
@@ -64,10 +65,10 @@ class Model:
   def description(
       self, features: features_lib.Features
   ) -> _model_description.Description:
-    """What is kept of the model beside its checkpoints.
+    """Returns the description of the model that is stored in its folder.
 
     Args:
-      features: see `features.parse_features`.
+      features: a batch, see `features.parse_features`.
     """
     features, _ = features_lib.split_weights(
         features, self.weight_column, is_needed=False
@@ -80,11 +81,11 @@ class Model:
   def scaffold_of_trained(
       self, state: state_lib.State, features: features_lib.Features
   ) -> tf.compat.v1.train.Scaffold:
-    """How a session that evaluates or predicts starts.
+    """Makes the scaffold of a session that evaluates or predicts.
 
     Args:
       state: the variables of the graph.
-      features: see `features.parse_features`.
+      features: a batch, see `features.parse_features`.
     """
     return _scaffolds.trained(
         state, self.parameters, self.description(features)
@@ -95,20 +96,22 @@ def make_model_fn(model: Model) -> Callable[..., Any]:
   """Makes the model function of an Estimator.
 
   Args:
-    model: what the graphs of all modes have in common.
+    model: the settings that the graphs of all modes share.
 
   Returns:
-    A function of features, labels (ignored), mode and config, which returns an
-    `EstimatorSpec` with
+    A function of features, labels (ignored), mode and config. It builds the
+    graph of the mode and returns an `EstimatorSpec` with
       predictions: `ALL_DISTANCES`, `[n, k]`, and `CLUSTER_INDEX`, int64 `[n]`.
-      loss: the sum of the distances to the nearest centers (not to predict).
+      loss: the sum of the distances to the nearest centers, times the weights
+        if there are weights (to train and to evaluate).
       train_op: makes one step (to train).
       eval_metric_ops: `SCORE`, the mean of the batches' losses (to evaluate).
-    It builds the graph of one mode, with what that mode needs, and raises
-      TypeError: features are not numbers.
-      ValueError: features make no matrix.
+    The function raises
+      TypeError: the features are not numeric.
+      ValueError: the features cannot be joined to a matrix.
   """
-  # Not a function defined here: Estimators can be pickled.
+  # A partial, because pickle cannot store a function that is defined inside
+  # another function, and Estimators can be pickled.
   return functools.partial(_model_fn, model)
 
 
@@ -117,7 +120,8 @@ def _model_fn(model, features, labels, mode, config):
   return _spec(model, features, mode, config)
 
 
-# A strategy would have AutoGraph rewrite it all, a user's function included.
+# Under a strategy, TensorFlow applies AutoGraph to model functions. It would
+# also rewrite a user's `initial_clusters` function.
 @tf.autograph.experimental.do_not_convert
 def _spec(model, features, mode, config):
   if mode == estimator_lib.ModeKeys.TRAIN:
@@ -153,7 +157,8 @@ def _training_spec(model, features, config):
       ),
       loss=replicas.share_of_first(inference.loss),
       train_op=count_step(training_op),
-      # For exports. No mean: centers move from batch to batch.
+      # Exports of the training graph need this metric. It is no mean over
+      # batches, because the centers move from batch to batch.
       eval_metric_ops={SCORE: (inference.loss, inference.loss)},
       training_hooks=hooks,
       training_chief_hooks=session.chief_hooks,
@@ -162,7 +167,7 @@ def _training_spec(model, features, config):
 
 
 def count_step(training_op: tf.Operation) -> tf.Operation:
-  """An op that makes a step and counts it, unless the step fails.
+  """Returns an op that makes a step and, if it succeeds, counts it.
 
   Args:
     training_op: makes the step.
@@ -188,7 +193,7 @@ def prediction_spec(model: Model, features: features_lib.Features) -> Any:
   """Builds the graph that predicts, for any device.
 
   Args:
-    model: what the graphs of all modes have in common.
+    model: the settings that the graphs of all modes share.
     features: the points, see `features.parse_features`.
 
   Returns:
@@ -213,21 +218,22 @@ def prediction_spec(model: Model, features: features_lib.Features) -> Any:
 
 
 def _predictions(all_distances, cluster_index) -> Dict[str, tf.Tensor]:
-  """Of the one shard that the features are."""
+  """Returns the predictions for the batch, which is a single shard."""
   return {ALL_DISTANCES: all_distances[0], CLUSTER_INDEX: cluster_index[0]}
 
 
 def _mean_of_batches(loss):
-  """The mean of a scalar over batches, in its dtype.
+  """Computes the mean of the loss over batches, in the dtype of the loss.
 
-  `tf.compat.v1.metrics.mean` computes in float32, where 1e25 squared is
-  infinite.
+  `tf.compat.v1.metrics.mean` computes in float32 and overflows where a float64
+  loss is finite, such as 1e25 squared.
 
   Args:
-    loss: scalar, of all replicas' points; thus the same on each replica.
+    loss: scalar, the loss over the points of all replicas, so equal on every
+      replica.
 
   Returns:
-    The mean, 0 if there has been no batch, and the op that adds a batch to it.
+    The mean (0 before the first batch), and the op that adds a batch to it.
   """
 
   def variable(name):
@@ -240,18 +246,19 @@ def _mean_of_batches(loss):
             tf.compat.v1.GraphKeys.LOCAL_VARIABLES,
             tf.compat.v1.GraphKeys.METRIC_VARIABLES,
         ],
-        # Each replica keeps the same numbers.
+        # The copies on all replicas are equal.
         synchronization=tf.VariableSynchronization.ON_READ,
         aggregation=tf.VariableAggregation.ONLY_FIRST_REPLICA,
     )
 
   with tf.compat.v1.variable_scope('mean'):
     total, count = variable('total'), variable('count')
-    # In this order: no batch is counted where the input ends or is bad.
+    # Count the batch after its loss is added: if the input has ended or is not
+    # valid, evaluating the loss fails, and the batch must not be counted.
     with tf.control_dependencies([total.assign_add(loss, read_value=False)]):
       update_op = count.assign_add(tf.ones([], loss.dtype), read_value=False)
     mean = tf.math.divide_no_nan(total.read_value(), count.read_value())
-  # A metric has one value, not one for each replica.
+  # Estimator expects a metric with one value, not a value per replica.
   mean = tf.distribute.get_replica_context().merge_call(
       lambda strategy, means: strategy.experimental_local_results(means)[0],
       args=(mean,),

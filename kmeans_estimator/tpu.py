@@ -1,11 +1,11 @@
 # Copyright 2026 The kmeans_estimator Authors.
 # SPDX-License-Identifier: Apache-2.0
-"""The model function for a `TPUEstimator`.
+"""Makes the model function for a `TPUEstimator`.
 
-A TPU runs a step on each of its cores, in a loop, and what it runs must have
-been compiled for fixed shapes. So there a step takes the sums over all cores,
-variables have all their rows from the start, and the initial centers are chosen
-by the host, before the first step.
+Every core of a TPU runs the training step, in a loop. XLA compiles the step for
+fixed shapes. Therefore, on a TPU, a step adds up the sums of all cores,
+variables have all their rows from the start, and the host chooses the initial
+centers before the first step.
 """
 
 import functools
@@ -28,18 +28,19 @@ def make_model_fn(
   """Makes the model function of a `TPUEstimator`.
 
   Args:
-    model: what the graphs of all modes have in common.
-    input_fn: called with `params`; gives the points that the initial centers of
-      training on a TPU are chosen from.
+    model: the settings that the graphs of all modes share.
+    input_fn: takes `params` and returns points. Before training on a TPU, the
+      host chooses the initial centers from these points.
 
   Returns:
-    A function of features, labels (ignored), mode, config and the `params` of
-    the `TPUEstimator`, with its `use_tpu`. It returns a `TPUEstimatorSpec` for
-    a TPU, else an `EstimatorSpec`; what they hold is the same as by
-    `model_fn.make_model_fn`. The loss is that of all cores' points. A batch
-    with NaN or Inf has a loss of NaN, and moves no centers. The function raises
-      TypeError: features are not numbers, or float64 for a TPU.
-      ValueError: features make no matrix.
+    A function of features, labels (ignored), mode, config and `params`. The
+    `TPUEstimator` passes `params` with the key `use_tpu`. The function returns
+    a `TPUEstimatorSpec` for a TPU, otherwise an `EstimatorSpec`, with the
+    contents that `model_fn.make_model_fn` documents. On a TPU the loss is the
+    sum over the points of all cores, and a batch with NaN or Inf has the loss
+    NaN and moves no centers. The function raises
+      TypeError: the features are not numeric, or are float64 on a TPU.
+      ValueError: the features cannot be joined to a matrix.
   """
   return functools.partial(_model_fn, model, input_fn)
 
@@ -67,7 +68,8 @@ def _training_spec(model, features, config, params, input_fn):
       training_hooks=(
           [] if tolerance is None else [_RelativeToleranceHook(tolerance)]
       ),
-      # Called outside of what is compiled.
+      # TPUEstimator calls this function outside the part of the graph that XLA
+      # compiles.
       scaffold_fn=lambda: _scaffold_of_training(
           state,
           _scaffolds.saver_of_training(
@@ -87,7 +89,8 @@ def _evaluation_spec(model, features):
   return estimator_lib.tpu.TPUEstimatorSpec(
       mode=estimator_lib.ModeKeys.EVAL,
       loss=inference.loss,
-      # What goes to the host is joined there, core by core.
+      # The host concatenates this tensor over the cores, so it must not be a
+      # scalar.
       eval_metrics=(metrics, [tf.reshape(inference.loss, [1])]),
       scaffold_fn=lambda: model.scaffold_of_trained(state, features),
   )
@@ -104,7 +107,7 @@ def _prediction_spec(model, features):
 
 
 def _scaffold_of_training(state, saver, choose_centers):
-  """A scaffold that assigns the initial centers before the first step."""
+  """Makes a scaffold that assigns the initial centers before the first step."""
   centers = tf.compat.v1.placeholder(state.clusters.dtype, state.clusters.shape)
   start = tf.group(
       *(
@@ -139,7 +142,7 @@ def _chosen_centers(model, input_fn, config, params):
 
 
 def _features(result):
-  """Of what an `input_fn` returned."""
+  """Returns the features in the return value of an `input_fn`."""
   if isinstance(result, tf.data.Dataset):
     iterator = tf.compat.v1.data.make_initializable_iterator(result)
     tf.compat.v1.add_to_collection(
@@ -150,7 +153,7 @@ def _features(result):
 
 
 class _RelativeToleranceHook(_hooks.RelativeToleranceHook):
-  """Looks at the loss that TPUEstimator fetches from the TPU, once a loop."""
+  """Compares the losses that TPUEstimator fetches, one per loop on the TPU."""
 
   def __init__(self, tolerance: float):
     super().__init__(None, tolerance)

@@ -1,6 +1,6 @@
 # Copyright 2026 The kmeans_estimator Authors.
 # SPDX-License-Identifier: Apache-2.0
-"""WeightedKMeans: points that count for more or less, and several starts."""
+"""WeightedKMeans: KMeans with weighted points and with several starts."""
 
 from typing import Any, Iterable, Optional, Union
 
@@ -30,18 +30,20 @@ class WeightedKMeans(kmeans.KMeansClustering):
   print('score:', kmeans.score(every_point))
   ```
 
-  A point of weight 2 counts as two points, a point of weight 0 as none. Weights
-  are finite and not negative, and some weight of a batch is above 0; a step on
-  other weights fails, names the rows, and changes nothing. `train`, `evaluate`
-  and `score` need the weights: the loss is the sum of weight times distance.
-  Predictions ignore them, features may hold them or not, and an export for
-  serving takes points alone.
+  A point of weight 2 counts as two points, a point of weight 0 as no point.
+  Weights must be finite and not negative, and every batch must have a weight
+  above 0. Otherwise the step fails with an error that names the rows, and
+  changes nothing.
 
-  With `use_mini_batch=True` the checkpoint's counts are sums of weights, in
-  float64. Multiplying all weights by a factor changes no center. Therefore,
-  with `mini_batch_steps_per_iteration=1`, an initial center counts as a point
-  of the lightest weight above 0 in the first batch. `KMeansClustering` counts
-  it as one point.
+  `train`, `evaluate` and `score` need the weights: the loss is the sum of
+  weight times distance. Predictions ignore weights, so the features may lack
+  them. A model exported for serving takes points without weights.
+
+  With `use_mini_batch=True`, the counts in a checkpoint are sums of weights, in
+  float64. Multiplying all weights by a factor changes no center. To ensure
+  this with `mini_batch_steps_per_iteration=1`, an initial center counts as a
+  point of the lightest weight above 0 in the first batch. In
+  `KMeansClustering`, an initial center counts as one point.
   """
 
   def __init__(
@@ -67,34 +69,35 @@ class WeightedKMeans(kmeans.KMeansClustering):
 
     Args:
       num_clusters: as in `KMeansClustering`.
-      model_dir: likewise.
-      initial_clusters: likewise. Random points are drawn in proportion to their
-        weights, those of k-means++ and k-MC2 in proportion to weight times
-        squared distance, and points of weight 0 never.
-      distance_metric: likewise.
-      seed: likewise; it fixes the draws of every start.
-      use_mini_batch: likewise.
-      mini_batch_steps_per_iteration: likewise.
-      kmeans_plus_plus_num_retries: likewise.
-      relative_tolerance: likewise.
-      config: likewise.
-      feature_columns: likewise. The weights are no coordinate, so none of the
-        columns may use them.
+      model_dir: as in `KMeansClustering`.
+      initial_clusters: as in `KMeansClustering`. Random points are drawn in
+        proportion to weight, the points of k-means++ and k-MC2 in proportion to
+        weight times squared distance. Points of weight 0 are never drawn.
+      distance_metric: as in `KMeansClustering`.
+      seed: as in `KMeansClustering`; it determines the draws of every start.
+      use_mini_batch: as in `KMeansClustering`.
+      mini_batch_steps_per_iteration: as in `KMeansClustering`.
+      kmeans_plus_plus_num_retries: as in `KMeansClustering`.
+      relative_tolerance: as in `KMeansClustering`.
+      config: as in `KMeansClustering`.
+      feature_columns: as in `KMeansClustering`. Weights are not coordinates, so
+        no feature column may use them.
       weight_column: the key of the feature that holds the weights, or a
-        `tf.feature_column.numeric_column`; its shape is `[n]` or `[n, 1]`.
-        None: all points count alike, and checkpoints are those of
-        `KMeansClustering`.
-      num_starts: how many times to draw the initial centers from the first
-        batch. Each start makes a few of Lloyd's steps on that batch, and the
-        start with the least loss on it is kept. The batch must give all the
-        centers: it must hold at least k points of weight above 0, or for k-MC2
-        200 for each center. A smaller batch is drawn from once, as with
-        `num_starts=1`; k-MC2 is mostly used so. More than 1 only where
-        `initial_clusters` is the name of a method.
+        `tf.feature_column.numeric_column`. The feature has shape `[n]` or
+        `[n, 1]`. None: every point has weight 1, and checkpoints have the
+        format of `KMeansClustering`.
+      num_starts: the number of times to draw the initial centers from the first
+        batch. Each start makes a few Lloyd iterations on that batch, and the
+        start with the lowest loss on the batch is kept. The batch must give all
+        centers: it must hold at least k points of weight above 0, for k-MC2 at
+        least 200 of them per center. If the batch is smaller, centers are drawn
+        once, as with `num_starts=1`; this is the usual case for k-MC2. Numbers
+        above 1 are allowed only if `initial_clusters` is the name of a method.
 
     Raises:
-      TypeError: an argument has a wrong type; the message names it.
-      ValueError: an argument has a value that is not allowed; likewise.
+      TypeError: an argument has the wrong type; the message names the argument.
+      ValueError: an argument has a value that is not allowed; the message names
+        the argument.
     """
     self._set_up(
         parameters_lib.Parameters(

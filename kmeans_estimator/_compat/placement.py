@@ -15,7 +15,7 @@ import tensorflow as tf
 
 
 class _Portable:
-  """The number of `portable_ops` contexts that are open."""
+  """Counts the open `portable_ops` contexts of the process."""
 
   lock = threading.Lock()
   callers = 0
@@ -28,13 +28,14 @@ _in_functions: contextvars.ContextVar[Optional[bool]] = contextvars.ContextVar(
 
 @contextlib.contextmanager
 def as_outside(tensor: tf.Tensor) -> Iterator[None]:
-  """Gives loop bodies and branches the kind of ops that are used outside.
+  """Makes loop bodies and branches use the same kind of ops as the outer graph.
 
-  TensorFlow builds them as functions, which `is_for_cpu` otherwise takes to run
-  anywhere. It runs them where the loop or the conditional is.
+  TensorFlow builds loop bodies and branches as functions, and runs them on the
+  device of the loop or the conditional. Without this context, `is_for_cpu`
+  assumes that a function may run on any device, and returns False.
 
   Args:
-    tensor: a tensor that was created outside.
+    tensor: a tensor that was created outside the loop or the conditional.
   """
   token = _in_functions.set(is_for_cpu(tensor))
   try:
@@ -63,9 +64,9 @@ def portable_ops() -> Iterator[None]:
 def is_for_cpu(tensor: tf.Tensor) -> bool:
   """Returns whether ops in this tensor's context are certain to run on a CPU.
 
-  Inside a function they are not: a function is built before it is known on
-  which device it will be called. Nor are they if a GPU or TPU might run them,
-  or if XLA will compile them.
+  The ops of a function are not certain to run on a CPU: TensorFlow builds a
+  function before it knows the device of the call. Nor are ops that a GPU or TPU
+  might run, or that XLA will compile.
 
   Args:
     tensor: a tensor that was created in the context.

@@ -3,7 +3,7 @@
 """K-means in a graph, under the names of TensorFlow's `clustering_ops`.
 
 The functions of this module draw and search exactly as the kernels of
-TensorFlow's ops of the same names. They consist of ops that every device has.
+TensorFlow's ops of the same names, on every device.
 """
 
 from typing import Any, Callable, List, Optional, Tuple, Union

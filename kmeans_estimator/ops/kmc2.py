@@ -1,13 +1,14 @@
 # Copyright 2026 The kmeans_estimator Authors.
 # SPDX-License-Identifier: Apache-2.0
-"""Initial centers by k-MC2.
+"""Chooses initial centers by k-MC2.
 
 O. Bachem et al., "Approximate K-Means++ in Sublinear Time", 2016. For each
-center k-means++ makes a pass over all points; k-MC2 runs a Markov chain over
-some candidates instead. The chain starts at the first candidate and visits the
-others in order. It moves to a candidate with the probability `min(1, mass of
-the candidate / mass of the state)`. The mass is the squared distance to the
-nearest center so far, times the weight if there are weights.
+center, k-means++ makes a pass over all points; k-MC2 runs a Markov chain over a
+few candidates instead. The state of the chain is a candidate, at first the
+first candidate. The chain visits the other candidates in order and moves to
+each with probability `min(1, mass of the candidate / mass of the state)`. The
+mass is the squared distance to the nearest center chosen so far, times the
+weight if there are weights.
 """
 
 from typing import Optional, Union
@@ -20,8 +21,8 @@ from kmeans_estimator.ops import philox
 
 Integer = Union[int, tf.Tensor]
 
-# Candidates that are compared with each other at once. Memory grows with the
-# square of their number.
+# The number of candidates that are compared with each other at once. Memory
+# grows with its square.
 _CHAIN_BLOCK = 256
 
 
@@ -29,8 +30,9 @@ def chain_end(distances: tf.Tensor, seed: Integer) -> tf.Tensor:
   """Runs one chain over candidates.
 
   Args:
-    distances: float `[n]`, n at least 1; not negative.
-    seed: integer scalar, of the random stream.
+    distances: float `[n]`, the mass of each candidate; n at least 1; not
+      negative.
+    seed: integer scalar, the seed of the random stream.
 
   Returns:
     int64 scalar, the candidate where the chain ends.
@@ -43,7 +45,7 @@ def chain_end(distances: tf.Tensor, seed: Integer) -> tf.Tensor:
     words = philox.words(moves, seed)
     return _end_of_block(distances, philox.unit_floats(words, distances.dtype))
 
-  # Candidates at distance 0, which never take over, fill the last block.
+  # Pad the last block with candidates of mass 0: the chain never moves to them.
   padding = -moves % _CHAIN_BLOCK
   words = philox.words(moves + padding, seed)
   uniforms = philox.unit_floats(words, distances.dtype)
@@ -63,13 +65,14 @@ def chain_end(distances: tf.Tensor, seed: Integer) -> tf.Tensor:
 
 
 def _end_of_block(masses, uniforms):
-  """Where a chain ends that starts at candidate 0.
+  """Returns the final state of a chain that starts at candidate 0.
 
-  It moves on to candidate i if `masses[i] > uniforms[i - 1] * masses[state]`.
-  The end can be found without making the moves. Call a candidate final if no
-  later candidate would take over from it. When a chain passes over a final
-  candidate, the mass of its state is no smaller, so that the state is final
-  too. Therefore the chain ends at the first final candidate.
+  The chain moves to candidate i if `masses[i] > uniforms[i - 1] *
+  masses[state]`. The final state can be found without a loop over the moves.
+  Call a candidate final if the chain would not move from it to any later
+  candidate. If the chain does not move to a final candidate, then the mass of
+  its state is at least the mass of that candidate, so the state is final too.
+  Therefore the chain ends at the first final candidate.
 
   Args:
     masses: `[n]`, not negative.
@@ -78,12 +81,12 @@ def _end_of_block(masses, uniforms):
   Returns:
     int64 scalar.
   """
-  # Row i - 1 and column j: whether candidate i would take over from j.
+  # Row i - 1, column j: whether the chain would move from candidate j to i.
   takes_over = tf.expand_dims(tf.slice(masses, [1], [-1]), 1) > (
       tf.expand_dims(uniforms, 1) * masses
   )
   later = tf.linalg.band_part(takes_over, -1, 0)
-  # As floats: GPUs find no least integer.
+  # Cast to float: TensorFlow has no argmin of integers on GPUs.
   return tf.argmin(tf.cast(tf.reduce_any(later, axis=0), masses.dtype))
 
 
@@ -95,24 +98,28 @@ def choose_rows(
     seed: Integer,
     weights: Optional[tf.Tensor] = None,
 ) -> tf.Tensor:
-  """Chooses rows, one for each slice of the points.
+  """Chooses one row for each slice of the points.
 
-  Each successive slice of `chain_length` rows gives one center: the end of a
-  chain over its rows, where the centers so far include those of earlier slices.
-  Fewer points than `chain_length` are one slice. If there are no centers yet,
-  the first slice gives a row drawn from all points instead, uniformly or in
-  proportion to the weights. The points are taken to be in random order.
+  The points are divided into successive slices of `chain_length` rows; if there
+  are fewer points, they are one slice. For each slice, a chain over its rows
+  ends at a row, which becomes a center. The chains of later slices take this
+  center into account. If there are no centers yet, the first center is instead
+  drawn from all points, uniformly or in proportion to the weights.
+
+  The function assumes that the points are in random order.
 
   Args:
     points: float `[n, d]`.
     centers: `[selected, d]`, the centers chosen before.
-    missing: integer scalar, how many rows to choose at most.
-    chain_length: candidates for one center.
-    seed: integer scalar. The number of centers chosen before is the stream.
-    weights: `[n]` of the points' dtype, None: all 1.
+    missing: integer scalar, the largest number of rows to choose.
+    chain_length: the number of candidates for each center.
+    seed: integer scalar, the seed of the random stream; the number of the
+      stream is `selected`.
+    weights: `[n]` of the points' dtype; None: every point has weight 1.
 
   Returns:
-    int64 `[m]`, m at most `missing`; no row of a batch without rows.
+    int64 `[m]`, the chosen rows; m is at most `missing`, and 0 for a batch
+    without rows.
   """
   if placement.is_for_cpu(points) and native.is_available():
     return native.kmc2(points, centers, missing, chain_length, seed, weights)
@@ -121,7 +128,7 @@ def choose_rows(
   num_new = _minimum(num_points // _maximum(length, 1), missing)
 
   if not points.shape[0]:
-    # There may be no row to gather.
+    # The batch may have no rows, and `gather` needs a row.
     points = tf.pad(points, [[0, 1], [0, 0]])
     if weights is not None:
       is_empty = tf.cast(tf.equal(num_points, 0), tf.int32)
@@ -134,8 +141,8 @@ def choose_rows(
   uniforms = tf.reshape(
       philox.unit_floats(words[2:], points.dtype), [num_new, length - 1]
   )
-  # Until its slice's turn, a new center stands where one chosen before is, and
-  # so changes no distance to the nearest.
+  # Until its slice is processed, each new center is a copy of a known center,
+  # so it changes no distance to the nearest center.
   known = tf.concat([centers, tf.gather(points, first)], 0)
   origin = tf.slice(known, [0, 0], [1, -1])
   found = tf.concat([centers, tf.tile(origin, [num_new, 1])], 0)

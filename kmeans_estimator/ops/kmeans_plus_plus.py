@@ -1,14 +1,15 @@
 # Copyright 2026 The kmeans_estimator Authors.
 # SPDX-License-Identifier: Apache-2.0
-"""Initial centers by k-means++.
+"""Chooses initial centers by k-means++.
 
 D. Arthur and S. Vassilvitskii, "k-means++: The Advantages of Careful Seeding",
-2007. The first row is drawn uniformly, each further row in proportion to its
-mass: its squared distance to the nearest row chosen so far. Several candidates
-are drawn for each row. The candidate that leaves the least total mass is taken.
+2007. The mass of a row is its squared distance to the nearest row chosen so
+far. The first row is drawn uniformly, each further row in proportion to its
+mass. Several candidates are drawn for each row, and the candidate that leaves
+the lowest total mass is chosen.
 
-With weights, the mass is weight times squared distance, and the first row is
-drawn in proportion to its weight.
+With weights, the mass of a row is its weight times this squared distance, and
+the first row is drawn in proportion to its weight.
 """
 
 import math
@@ -24,18 +25,20 @@ from kmeans_estimator.ops import philox
 
 Integer = Union[int, tf.Tensor]
 
-# Points are shifted only if squares around 0 are so many times larger than
-# around the batch's origin. Nearer to 0 they are taken as they are, and rounded
-# as by TensorFlow's kernel.
+# Points are shifted to the batch's origin only if the median of their squared
+# norms exceeds this multiple of the median of their squared distances to the
+# origin. Otherwise they are not shifted, and rounding errors are those of
+# TensorFlow's kernel.
 _FAR = 64.0
 
 
 def num_candidates(num_to_sample: Integer, num_retries: Integer) -> Integer:
-  """How many points are weighed for each center.
+  """Returns the number of candidates for each center.
 
   Args:
     num_to_sample: m, the number of centers.
-    num_retries: candidates beside the first; negative: `2 + floor(ln m)`.
+    num_retries: the number of candidates besides the first candidate; negative:
+      `2 + floor(ln m)`.
   """
   if isinstance(num_retries, int) and num_retries >= 0:
     return 1 + num_retries
@@ -63,13 +66,15 @@ def choose_rows(
   Args:
     points: float `[n, d]`.
     num_to_sample: m, integer scalar, at most n.
-    candidates: how many points are weighed for each row.
-    seed: integer scalar, of the random stream.
-    stream: integer scalar; streams of one seed draw differently.
-    weights: `[n]` of the points' dtype, of which m are positive; None: all 1.
+    candidates: the number of candidates to draw for each row.
+    seed: integer scalar, the seed of the random stream.
+    stream: integer scalar, the number of the random stream. Different streams
+      of the same seed draw differently.
+    weights: `[n]` of the points' dtype, with at least m positive weights; None:
+      every point has weight 1.
 
   Returns:
-    int64 `[m]`, in the order in which they were drawn.
+    int64 `[m]`, the chosen rows, in the order of the draws.
   """
   if placement.is_for_cpu(points) and native.is_available():
     return native.kmeans_plus_plus(
@@ -85,16 +90,18 @@ def choose_rows(
 
 
 class _State(NamedTuple):
-  """What a round finds and leaves. Scalars are kept as `[1, 1]`.
+  """The state between two rounds of draws.
 
   Attributes:
-    found: int64 `[1, 1]`, how many rows are chosen.
-    position: int64 scalar, words of the random stream that were used.
-    draws_left: int64 `[1, 1]`, candidates of this row still to be drawn.
-    pick: int64 `[1, 1]`, the best of those drawn so far.
-    nearest: `[1, n]`, half the squared distance of each point to the nearest
-      chosen row and to `pick`; infinite before the first row.
-    chosen: int64 `[m]`, the rows chosen so far, then -1.
+    found: int64 `[1, 1]`, the number of rows chosen so far.
+    position: int64 scalar, the number of words of the random stream used.
+    draws_left: int64 `[1, 1]`, the number of candidates still to be drawn for
+      the current row.
+    pick: int64 `[1, 1]`, the best candidate drawn so far for the current row;
+      -1 before the first draw.
+    nearest: `[1, n]`, half the squared distance of each point to the nearest of
+      the chosen rows and `pick`; infinite before the first draw.
+    chosen: int64 `[m]`, the rows chosen so far, padded with -1.
   """
 
   found: tf.Tensor
@@ -106,13 +113,14 @@ class _State(NamedTuple):
 
 
 class _Draw(NamedTuple):
-  """Candidates of a round.
+  """The candidates of a round.
 
   Attributes:
     row: int64 `[candidates, 1]`.
-    is_fresh: bool `[candidates, 1]`, whether the row was not chosen before.
-    position: as in `_State`, after the draws that count.
-    draws_left: as in `_State`, likewise.
+    is_fresh: bool `[candidates, 1]`, whether the drawn row was not chosen
+      before.
+    position: as in `_State`, after this round.
+    draws_left: as in `_State`, after this round.
   """
 
   row: tf.Tensor
@@ -122,7 +130,7 @@ class _Draw(NamedTuple):
 
 
 class _Sampler:
-  """Draws, weighs and records candidates with ops that every device has."""
+  """Draws, compares and records candidates, with portable ops."""
 
   def __init__(self, points, candidates, seed, stream, weights):
     n = tf.compat.dimension_value(points.shape[0])
@@ -151,11 +159,12 @@ class _Sampler:
     )
 
   def next_round(self, state: _State) -> _State:
-    """Draws candidates once; mostly that chooses a row.
+    """Draws the candidates of a row; usually this chooses the row.
 
-    It does not if a candidate was chosen before. Then draws are made up for in
-    the next round. Such candidates occur only when all masses are 0, where no
-    later candidate is better than the first fresh one; they advance the stream.
+    If some candidates were chosen before, the next round draws replacements for
+    them. This happens only when all masses are 0. Then no candidate is better
+    than another, so the first fresh candidate is kept. Candidates that were
+    chosen before use up words of the random stream as well.
     """
     draw = self._draw(state)
     pick, nearest = self._weigh(state, draw)
@@ -169,8 +178,8 @@ class _Sampler:
     if self._weights is not None:
       mass = tf.math.multiply_no_nan(mass, self._weights)
     by_mass, is_positive = self._by_mass(mass, words[: self._candidates])
-    # Before the first choice masses are infinite, after all points lie on
-    # chosen rows they are 0.
+    # Draw by weight before the first choice, when masses are infinite, and when
+    # all points equal chosen rows, so that masses are 0.
     row = tf.where(is_positive, by_mass, self._by_weight(words))
     row = tf.reshape(row, [self._candidates, 1])
     row = tf.minimum(row, tf.cast(self._num_points - 1, tf.int64))
@@ -179,7 +188,7 @@ class _Sampler:
         tf.not_equal(row, state.chosen), axis=1, keepdims=True
     )
     fresh = tf.cast(is_fresh, tf.int64)
-    # Draws after the last one that is needed stay in the stream.
+    # Draws beyond the needed number of candidates do not advance the stream.
     counts = tf.cast(
         tf.cumsum(fresh, exclusive=True) < state.draws_left, tf.int64
     )
@@ -194,7 +203,7 @@ class _Sampler:
     )
 
   def _by_mass(self, mass, words):
-    """Rows in proportion to mass; and whether there is any, and finite."""
+    """Returns rows drawn by mass, and if the total is positive and finite."""
     running = tf.cumsum(mass, axis=1)
     total = running[:, -1:]
     rows = tf.raw_ops.UpperBound(
@@ -210,7 +219,7 @@ class _Sampler:
     return philox.weighted_integers(words, self._weights[0])
 
   def _weigh(self, state, draw):
-    """The best candidate, and `nearest` if it is chosen too."""
+    """Returns the best candidate, and `_State.nearest` including it."""
     drawn = tf.gather_nd(self._points, draw.row)
     products = tf.matmul(drawn, self._points, transpose_b=True)
     half_distances = (
@@ -247,7 +256,7 @@ class _Sampler:
 
 
 def _origin(points):
-  """`[d]`: the batch's origin, or 0 if that is about as near to the points."""
+  """Returns the batch's origin, `[d]`; 0 if the points are not far from 0."""
   origin = distances.batch_origin(points)
   rows = distances.sample(points)
   around_0 = distances.median(

@@ -1,6 +1,6 @@
 # Copyright 2026 The kmeans_estimator Authors.
 # SPDX-License-Identifier: Apache-2.0
-"""Validation of batches of points: dtype, shape and finite values."""
+"""Validates points and weights: dtypes, shapes and values."""
 
 from typing import Any
 
@@ -110,20 +110,21 @@ def assert_finite(
 
 
 def as_weights(value: Any, points: tf.Tensor, name: str) -> tf.Tensor:
-  """Brings the weights of one batch into the form that kernels take.
+  """Converts the weights of a batch to a vector of the points' dtype.
 
   Args:
     value: numbers, `[n]` or `[n, 1]`.
     points: float `[n, d]`, the batch.
-    name: what the weights are called in an error.
+    name: name of the weights in error messages.
 
   Returns:
-    `[n]` of the points' dtype. Evaluating it fails if there are not as many
-    weights as points.
+    `[n]` of the points' dtype. If a shape is unknown when the graph is built,
+    evaluating the weights fails unless there is one weight per point.
 
   Raises:
-    TypeError: the weights are not numbers.
-    ValueError: they have another shape, as far as that is known.
+    TypeError: the weights are not numeric.
+    ValueError: the weights are known to have the wrong shape when the graph is
+      built.
   """
   weights = tf.convert_to_tensor(value)
   float_dtype(weights.dtype, name)
@@ -156,10 +157,10 @@ def as_weights(value: Any, points: tf.Tensor, name: str) -> tf.Tensor:
 
 
 def usable_weights(weights: tf.Tensor) -> tf.Tensor:
-  """Replaces negative weights by NaN, so that no step can make use of them.
+  """Replaces negative weights by NaN, so that no step can use them.
 
-  Every sum over them is NaN too, on all replicas, and on a TPU, where no check
-  can fail.
+  A sum over the weights is then NaN on all replicas. This works on a TPU too,
+  where no op can fail.
 
   Args:
     weights: float `[n]`.
@@ -170,18 +171,17 @@ def usable_weights(weights: tf.Tensor) -> tf.Tensor:
 
 
 def assert_weights(weights: tf.Tensor, total: tf.Tensor) -> tf.Operation:
-  """Fails if weights cannot be used, and says which.
-
-  Looks at no more than the scalar `total`, unless it is wrong.
+  """Fails if weights are not valid, and names their rows.
 
   Args:
-    weights: float `[n]`, as they were given.
-    total: scalar, the sum of `usable_weights`, over all replicas.
+    weights: float `[n]`, the weights as given.
+    total: scalar, the sum of `usable_weights` over all replicas. It is positive
+      and finite only if all weights are valid.
 
   Returns:
-    An op; running it raises `InvalidArgumentError` that names the first rows
-    whose weights are negative, NaN or infinite, at most five, and the weights;
-    or no row, if all weights are 0 or their sum overflows. A batch without rows
+    An op. It raises `InvalidArgumentError` with the first weights, at most
+    five, that are negative, NaN or infinite, and their rows. The error names no
+    row if all weights are 0 or their sum overflows. A batch without rows
     passes.
   """
   if placement.is_for_cpu(total) and native.is_available():
@@ -202,7 +202,7 @@ def assert_weights(weights: tf.Tensor, total: tf.Tensor) -> tf.Operation:
 
 
 def lightest_weight(weights: tf.Tensor) -> tf.Tensor:
-  """The least weight above 0; 0 if there is none.
+  """Returns the lightest weight above 0; 0 if no weight is above 0.
 
   Args:
     weights: float `[n]`.

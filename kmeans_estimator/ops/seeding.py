@@ -1,15 +1,17 @@
 # Copyright 2026 The kmeans_estimator Authors.
 # SPDX-License-Identifier: Apache-2.0
-"""Choosing the initial centers: random rows, k-means++ and k-MC2.
+"""Chooses the initial centers: random rows, k-means++ and k-MC2.
 
-`choose` is what a model calls for each batch until all its centers are found;
-the other functions are its parts. They change no variable, consist of ops that
-every device has, are static in shape where their input is, and draw from
-`philox` streams, so that a seed means the same draws on every device. With the
-same seed `kmeans_plus_plus_initialization` and `kmc2_chain_initialization`
-draw what TensorFlow's CPU kernels of these names draw.
+A model calls `choose` on one batch after the other until all centers are
+chosen. No function here changes a variable. If the shape of the input is known
+when the graph is built, so is the shape of the output.
 
-Under the cosine metric points are to be passed scaled to unit length: half the
+All functions draw from `philox` streams, so a seed gives the same draws on
+every device. With the same seed, `kmeans_plus_plus_initialization` and
+`kmc2_chain_initialization` make the same draws as TensorFlow's CPU kernels of
+these names.
+
+For the cosine metric, callers pass points scaled to unit length: half the
 squared Euclidean distance of such points is their cosine distance.
 """
 
@@ -38,14 +40,14 @@ Method = Union[str, np.ndarray, tf.Tensor, Callable[..., Any]]
 
 
 def stream_seed(seed: Optional[int]) -> int:
-  """The seed to draw with, given an own seed or the graph's or neither.
+  """Combines the seed of the model with the seed of the graph.
 
   Args:
-    seed: the model's own seed, or None.
+    seed: the model's seed, or None.
 
   Returns:
-    `seed` itself where the graph has no seed. Else a number that depends on the
-    graph's seed and on `seed`; without either one that nobody can foresee.
+    If the graph has a seed: a number that depends on the graph's seed and on
+    `seed`. Otherwise `seed`; a random number if `seed` is None.
   """
   graph_seed = tf.compat.v1.get_default_graph().seed
   if seed is not None:
@@ -57,7 +59,7 @@ def stream_seed(seed: Optional[int]) -> int:
 
 
 def _static(value):
-  """An integer as Python knows it, or as an int32 scalar."""
+  """Returns a Python integer if the value is known, else an int32 scalar."""
   known = tf.get_static_value(value)
   return tf.cast(value, tf.int32) if known is None else int(known)
 
@@ -73,18 +75,20 @@ def _num_rows(tensor):
 
 
 def _checked(tensor, condition, *message):
-  """A tensor that is there only if a condition holds.
+  """Returns a tensor that can be evaluated only if a condition holds.
 
   Args:
-    tensor: what to pass on.
+    tensor: the tensor to return.
     condition: bool, or bool scalar tensor.
-    *message: strings and integers or integer scalar tensors.
+    *message: the parts of the error message: strings, integers and integer
+      scalar tensors.
 
   Returns:
-    `tensor`. Evaluating it fails unless `condition` holds.
+    `tensor`. If `condition` is a tensor, evaluating the result fails unless
+    `condition` holds.
 
   Raises:
-    InvalidArgumentError: already now, if the condition is a Python value.
+    InvalidArgumentError: `condition` is a Python value and does not hold.
   """
   if isinstance(condition, tf.Tensor):
     check = checks.assert_that(condition, *message)
@@ -98,7 +102,7 @@ def _checked(tensor, condition, *message):
 
 
 def _with_rows_for(num_to_sample, points):
-  """`points`, checked to be enough for k-means++."""
+  """Returns `points` after checking that k-means++ can sample enough rows."""
   num_points = _num_rows(points)
   return _checked(
       points,
@@ -119,27 +123,29 @@ def kmeans_plus_plus_initialization(
 ) -> tf.Tensor:
   """Chooses distinct rows by k-means++.
 
-  The first row is drawn uniformly, each further one with a probability
+  The first row is drawn uniformly. Each further row is drawn with a probability
   proportional to its squared distance to the nearest row chosen so far (D.
   Arthur and S. Vassilvitskii, "k-means++: The Advantages of Careful Seeding",
-  2007). For each row several candidates are drawn, of which the one that lowers
-  the sum of these distances most is taken. All candidates are weighed in one
-  pass over the points; memory is one copy of them and some `[candidates, n]`.
+  2007). Several candidates are drawn for each row, and the candidate that
+  lowers the sum of these distances most is chosen. One pass over the points
+  compares all candidates of a row. It needs memory for a copy of the points and
+  a few matrices `[candidates, n]`.
 
   Args:
     points: float `[n, d]`.
     num_to_sample: m, integer scalar, from 1 to `n`.
-    seed: integer scalar. The same seed draws the same rows, and the rows that
-      TensorFlow's CPU kernel draws, but for rounding.
-    num_retries_per_sample: integer scalar, how many candidates to draw beside
-      the first; negative: `2 + floor(ln m)`.
+    seed: integer scalar. The same seed draws the same rows. Except for rounding
+      errors, they are the rows that TensorFlow's CPU kernel draws.
+    num_retries_per_sample: integer scalar, the number of candidates to draw
+      besides the first candidate; negative: `2 + floor(ln m)`.
 
   Returns:
-    `[m, d]` of the points' dtype, in the order in which they were drawn.
+    `[m, d]` of the points' dtype, in the order of the draws.
 
   Raises:
-    InvalidArgumentError: m is out of its range; the message has m and n. Or
-      points hold NaN or Inf; the message says where.
+    InvalidArgumentError: m is below 1 or above n; the message names the
+      numbers. Or the points hold NaN or Inf; the message names rows and
+      columns.
   """
   points = points_lib.as_points(points, 'points')
   num_to_sample = _static(num_to_sample)
@@ -164,22 +170,24 @@ def kmeans_plus_plus_initialization(
 def kmc2_chain_initialization(distances: tf.Tensor, seed: Integer) -> tf.Tensor:
   """Runs one Markov chain of k-MC2 over candidates.
 
-  The chain starts at candidate 0 and goes through the others in order, moving
-  to each with probability `min(1, its distance / distance of the state)` (O.
-  Bachem et al., "Approximate K-Means++ in Sublinear Time", 2016).
+  The state of the chain is a candidate, at first candidate 0. The chain visits
+  the other candidates in order and moves to each with probability
+  `min(1, distance of the candidate / distance of the state)` (O. Bachem et al.,
+  "Approximate K-Means++ in Sublinear Time", 2016).
 
   Args:
     distances: float `[n]`, n at least 1; the squared distance of each candidate
-      to the nearest center so far, not negative.
-    seed: integer scalar. The same seed gives the same index, and the one that
-      TensorFlow's CPU kernel gives.
+      to the nearest center chosen so far, not negative.
+    seed: integer scalar. The same seed gives the same index, which is also the
+      index that TensorFlow's CPU kernel gives.
 
   Returns:
     int64 scalar, the index of the candidate where the chain ends.
 
   Raises:
     InvalidArgumentError: there are no candidates.
-    ValueError: `distances` is no vector.
+    TypeError: `distances` is not numeric.
+    ValueError: `distances` is not a vector.
   """
   distances = tf.convert_to_tensor(distances)
   distances = tf.cast(
@@ -206,19 +214,20 @@ def random_rows(
     stream: Integer = 0,
     weights: Optional[tf.Tensor] = None,
 ) -> tf.Tensor:
-  """Distinct rows, any of them as likely, or in proportion to weights.
+  """Draws distinct rows, uniformly or in proportion to weights.
 
-  With weights, the rows of the largest keys `u**(1 / weight)` are taken, for u
-  drawn uniformly from (0, 1) (P. Efraimidis and P. Spirakis, "Weighted random
-  sampling with a reservoir", 2006). Equal weights give the rows that are drawn
-  without any.
+  With weights, each row gets a key `u**(1 / weight)`, where u is drawn
+  uniformly from (0, 1), and the rows with the largest keys are chosen (P.
+  Efraimidis and P. Spirakis, "Weighted random sampling with a reservoir",
+  2006). If all weights are equal, the rows are the same as without weights.
 
   Args:
     points: `[n, d]`.
-    num: how many, integer scalar.
+    num: integer scalar, the number of rows to draw.
     seed: integer scalar.
-    stream: integer scalar; streams of one seed draw differently.
-    weights: float `[n]`, above 0; None: all 1.
+    stream: integer scalar, the number of the random stream. Different streams
+      of the same seed draw differently.
+    weights: float `[n]`, above 0; None: every point has weight 1.
 
   Returns:
     `[min(num, n), d]`, in the order of the points.
@@ -227,7 +236,7 @@ def random_rows(
   num = _minimum(num, num_points)
   keys = philox.words(num_points, seed, stream)
   if weights is not None:
-    # Logarithms, as powers of small weights vanish.
+    # Compare logarithms of the keys: for small weights, the keys underflow.
     uniforms = (tf.cast(keys, tf.float64) + 0.5) * 2.0**-32
     keys = tf.math.log(uniforms) / tf.cast(weights, tf.float64)
   drawn = tf.math.top_k(keys, num).indices
@@ -235,7 +244,7 @@ def random_rows(
 
 
 def _given(value, points):
-  """Centers that a user gives, in the dtype of the points."""
+  """Returns the centers that a user gives, in the dtype of the points."""
   if isinstance(value, np.ndarray):
     centers = tf.constant(_finite_array(value, points.dtype))
   else:
@@ -251,12 +260,12 @@ def _given(value, points):
     )
   if points.shape[1] is None:
     return _of_same_columns('initial_clusters', centers, points)
-  # What a function slices may have a shape that nobody knows before it runs.
+  # The function of a user may return a tensor without a static shape.
   return tf.ensure_shape(centers, [None, points.shape[1]])
 
 
 def _finite_array(value, dtype):
-  """A NumPy array of centers, cast to a float dtype of TensorFlow."""
+  """Returns a NumPy array of centers in `dtype`, after checking its values."""
   if value.dtype.kind not in 'fiub' and value.dtype.name != 'bfloat16':
     raise TypeError(
         f'initial_clusters must give numbers, got dtype {value.dtype}.'
@@ -272,7 +281,7 @@ def _finite_array(value, dtype):
 
 
 def _of_same_columns(name, centers, points):
-  """`centers`, checked to have the columns that points turn out to have."""
+  """Returns `centers` after checking that the points have as many columns."""
   columns, expected = tf.shape(centers)[1], tf.shape(points)[1]
   return _checked(
       centers,
@@ -287,7 +296,7 @@ def _of_same_columns(name, centers, points):
 
 
 def _only_finite(points):
-  """`points`, checked for NaN and Inf."""
+  """Returns `points` after checking them for NaN and Inf."""
   sums = tf.reduce_sum(points, axis=1)
   check = points_lib.assert_finite(points, sums, tf.reduce_sum(sums))
   with tf.control_dependencies([check]):
@@ -312,33 +321,37 @@ def choose(
   Args:
     method: `RANDOM_INIT`, `KMEANS_PLUS_PLUS_INIT`, `KMC2_INIT`, a matrix
       `[k, d]` of centers, or a function `f(inputs, k)` that returns from 0 to
-      `k` of them.
-    inputs: float `[n, d]`, the batch as a list of shards. Random rows come from
-      all of them, those of k-means++ and k-MC2 from the first. Under the cosine
-      metric the three methods are to be given rows of unit length.
+      `k` centers.
+    inputs: float `[n, d]`, the batch as a list of shards. `RANDOM_INIT` draws
+      from all shards, k-means++ and k-MC2 draw from the first shard. For the
+      cosine metric these three methods need rows of unit length.
     centers: `[selected, d]`, the centers chosen from earlier batches.
-    num_clusters: k, integer scalar; a given matrix is taken whole instead.
+    num_clusters: k, integer scalar; ignored if `method` is a matrix.
     seed: the model's seed or None, see `stream_seed`.
     num_retries: for k-means++, see `kmeans_plus_plus_initialization`.
     chain_length: for k-MC2, see `kmc2`.
-    weights: of the points of each shard, `[n]` of their dtype. Points of weight
-      0 are left out, as if the batch did not hold them; each other point is
-      drawn in proportion to its weight. None: all 1.
-    num_starts: how often the three methods draw from a batch that gives all
-      centers, see `starts`. A batch that gives some of them is drawn from once.
-    metric: what starts are compared by.
+    weights: a list with the weights of each shard, `[n]` of its dtype. Points
+      of weight 0 are removed from the batch. Random rows are drawn in
+      proportion to weight, the rows of k-means++ and k-MC2 in proportion to
+      weight times squared distance. None: every point has weight 1.
+    num_starts: the number of times that the three methods draw from a batch
+      that gives all k centers, see `starts`. They draw only once from a batch
+      that gives fewer centers.
+    metric: `SQUARED_EUCLIDEAN_DISTANCE` or `COSINE_DISTANCE`, the metric by
+      which starts are compared.
 
   Returns:
-    `[m, d]`, the new centers, m at most `k - selected`. A batch without rows
-    gives none.
+    `[m, d]`, the new centers, m at most `k - selected`. If the batch has no
+    rows, m is 0, unless `method` is a matrix.
 
   Raises:
-    InvalidArgumentError: a batch that is looked at holds NaN or Inf, has too
-      few rows for k-means++, or the wrong number of columns; weights cannot be
-      used; given centers are too many, or not finite.
-    TypeError: given centers are no numbers.
-    ValueError: given centers have another number of columns than the batch, or
-      are not finite, as far as that is known already.
+    InvalidArgumentError: a shard that `method` uses holds NaN or Inf; the batch
+      has too few rows for k-means++, or the wrong number of columns; the
+      weights are not valid; `method` gives too many centers, or centers that
+      are not finite.
+    TypeError: `method` gives centers that are not numeric.
+    ValueError: `method` gives centers with the wrong number of columns, or
+      centers that are not finite, and this is known when the graph is built.
   """
   if inputs[0].shape[1] is None:
     centers = _of_same_columns('the centers chosen so far,', centers, inputs[0])
@@ -414,18 +427,22 @@ def choose(
 
 
 def _present(points, weights):
-  """Points of weights above 0, and weights as shares of the largest one."""
+  """Returns the points of weight above 0, and their weights.
+
+  The weights are divided by the largest weight of the shard.
+  """
   total = tf.reduce_sum(points_lib.usable_weights(weights))
   check = points_lib.assert_weights(weights, total)
   with tf.control_dependencies([check] if check is not None else []):
-    # A factor of all weights does not matter, and so cannot overflow.
+    # A common factor of all weights changes no draw. This factor keeps sums of
+    # weights from overflowing.
     weights = weights / tf.reduce_max(weights)
   rows = tf.squeeze(tf.where(weights > 0), 1)
   return tf.gather(points, rows), tf.gather(weights, rows)
 
 
 def _gives_all(method, points, num_clusters, selected, chain_length):
-  """Whether a batch gives k centers, where none was chosen before."""
+  """Returns whether no center is chosen yet and the batch gives all k."""
   num_points = _num_rows(points)
   needed = num_clusters
   if method == KMC2_INIT:
@@ -438,7 +455,7 @@ def _gives_all(method, points, num_clusters, selected, chain_length):
 
 
 def _none_of_no_rows(number, points):
-  """`number`; 0 for a batch without rows, which gives no centers."""
+  """Returns `number`, or 0 for a batch without rows, which gives no centers."""
   if points.shape[0]:
     return number
   has_rows = tf.shape(points)[0] > 0

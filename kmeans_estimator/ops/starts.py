@@ -1,9 +1,9 @@
 # Copyright 2026 The kmeans_estimator Authors.
 # SPDX-License-Identifier: Apache-2.0
-"""Several starts from one batch, of which the best one is kept.
+"""Chooses the best of several starts on one batch.
 
-Each start draws initial centers and makes a few of Lloyd's steps on the batch
-they were drawn from. The start with the least loss on the batch is kept.
+Each start draws initial centers from the batch, and then makes a few Lloyd
+iterations on the batch. The start with the lowest loss on the batch is kept.
 """
 
 import hashlib
@@ -17,20 +17,21 @@ from kmeans_estimator.ops import distances
 from kmeans_estimator.ops import relocation
 from kmeans_estimator.ops import updates
 
-# Lloyd's steps of a start. Fewer leave digits at a higher inertia, more change
-# nothing; `python -m benchmarks.starts`.
+# The number of Lloyd iterations of a start. On the digits data set, fewer
+# iterations give a higher inertia, and more iterations change nothing;
+# `python -m benchmarks.starts`.
 NUM_STEPS = 5
 
 
 def seeds(seed: int, number: int) -> List[int]:
-  """A seed for each start, the given one for the first.
+  """Derives a seed for each start; the first start uses `seed` itself.
 
   Args:
     seed: any integer.
-    number: how many starts there are.
+    number: the number of starts.
 
   Returns:
-    Integers of 64 bits with a sign.
+    The seeds, as signed 64-bit integers.
   """
   digests = (
       hashlib.sha256(repr((seed, i)).encode()).digest()
@@ -48,25 +49,27 @@ def best(
     num_clusters: Union[int, tf.Tensor],
     metric: str,
 ) -> tf.Tensor:
-  """Makes all starts and keeps the best one, the earliest on a tie.
+  """Makes all starts and returns the best start; on a tie, the earliest.
 
   Args:
-    draw: a function of a seed, an int64 scalar, that returns k initial centers.
-    start_seeds: a seed for each start.
-    points: float `[n, d]`, the batch; for the cosine metric of unit length.
-    weights: `[n]` of the points' dtype; None: all 1.
+    draw: a function that takes a seed, an int64 scalar, and returns k initial
+      centers.
+    start_seeds: the seed of each start.
+    points: float `[n, d]`, the batch; for the cosine metric with rows of unit
+      length.
+    weights: `[n]` of the points' dtype; None: every point has weight 1.
     num_clusters: k.
     metric: `SQUARED_EUCLIDEAN_DISTANCE` or `COSINE_DISTANCE`.
 
   Returns:
-    `[k, d]`, the refined centers of the best start.
+    `[k, d]`, the centers of the best start after its iterations.
   """
   columns = points.shape[1]
   static_k = num_clusters if isinstance(num_clusters, int) else None
 
   def next_start(number, least_loss, kept):
     centers = draw(tf.gather(tf.constant(start_seeds, tf.int64), number))
-    # Native ops that draw rows do not know how many.
+    # The native ops that draw rows do not set the static number of rows.
     centers.set_shape([static_k, columns])
     for _ in range(NUM_STEPS):
       centers = _step(points, weights, centers, metric)
@@ -97,7 +100,7 @@ def best(
 
 
 def _step(points, weights, centers, metric):
-  """One of Lloyd's steps."""
+  """Returns the centers after one Lloyd iteration."""
   [allocation], sums = allocation_lib.allocate(
       [points], centers, metric, None if weights is None else [weights]
   )

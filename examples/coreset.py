@@ -23,7 +23,7 @@ import os
 import resource
 import sys
 import time
-from typing import Callable, NamedTuple
+from typing import Callable, NamedTuple, Tuple
 
 os.environ.setdefault('TF_CPP_MIN_LOG_LEVEL', '2')
 
@@ -107,8 +107,18 @@ WAYS = {'all points at once': at_once, 'coreset of shards': by_coreset}
 
 def measured(
     cluster: Callable[[int, int], np.ndarray], shards: int, rows: int
-) -> Result:
-  """Calls a function in this process, which should do nothing else."""
+) -> Tuple[np.ndarray, float, float]:
+  """Clusters in this process, which should do nothing else.
+
+  Args:
+    cluster: one of `WAYS`.
+    shards: number of shards.
+    rows: rows of a shard.
+
+  Returns:
+    The elements of a `Result`, which a process can send where no `Result` is
+    known.
+  """
   # What the first session of a process needs does not count.
   kmeans_estimator.KMeans(1).train(
       kmeans_estimator.inputs.array_input_fn(np.zeros([9, 1], np.float32)),
@@ -117,7 +127,7 @@ def measured(
   before, start = _peak_megabytes(), time.perf_counter()
   centers = cluster(shards, rows)
   seconds = time.perf_counter() - start
-  return Result(centers, seconds, _peak_megabytes() - before)
+  return centers, seconds, _peak_megabytes() - before
 
 
 def _peak_megabytes() -> float:
@@ -167,7 +177,8 @@ def main() -> None:
   results = {}
   for name, way in WAYS.items():
     with context.Pool(1) as process:
-      results[name] = process.apply(measured, (way, args.shards, args.rows))
+      found = process.apply(measured, (way, args.shards, args.rows))
+    results[name] = Result(*found)
 
   print('| way | seconds | MB | inertia |')
   print('| --- | --- | --- | --- |')

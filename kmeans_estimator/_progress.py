@@ -95,6 +95,7 @@ class ProgressHook(tf.compat.v1.train.SessionRunHook):
     self._loss_tensor = losses[-1]
     self._global_step = tf.compat.v1.train.get_global_step()
     self._display = None
+    self._is_shown = True  # Until a step has ended.
 
   def before_run(self, run_context):
     if self._display is None:

@@ -289,7 +289,9 @@ def _list_embedding(model_dir, step):
       steps.add(int(own[1]))
     else:
       others.append(line)
-  latest = sorted(steps)[-_MAX_EMBEDDINGS:]
+  # Training may have gone back to an earlier checkpoint. Embeddings of later
+  # steps are then of a model that is gone.
+  latest = sorted(s for s in steps if s <= step)[-_MAX_EMBEDDINGS:]
   own_lines = []
   for listed in latest:
     tensor, metadata = _projector_files(listed)
@@ -301,7 +303,9 @@ def _list_embedding(model_dir, step):
   _write_lines(path, [*others, *own_lines])
   for dropped in steps.difference(latest):
     for file in _projector_files(dropped):
-      tf.io.gfile.remove(os.path.join(model_dir, file))
+      path = os.path.join(model_dir, file)
+      if tf.io.gfile.exists(path):  # Users may have removed it.
+        tf.io.gfile.remove(path)
 
 
 def _projector_files(step):

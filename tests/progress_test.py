@@ -189,6 +189,12 @@ class LinesTest(tf.test.TestCase, parameterized.TestCase):
     kmeans.train(_EVERY_POINT, steps=1, hooks=iter([self.hook]))
     self.assertStartsWith(self.lines[0], 'step 1 of 1, ')
 
+  def test_input_that_ends_before_the_first_step(self):
+    # The initialisation takes the one batch that there is.
+    kmeans = kmeans_estimator.KMeans(3, config=testing.run_config())
+    kmeans.train(testing.input_fn(_POINTS), hooks=[self.hook])
+    self.assertEmpty(self.lines)
+
   def test_adds_no_op(self):
     graphs = []
 

@@ -377,6 +377,19 @@ class EmbeddingTest(tf.test.TestCase):
     self.assertEqual(lines[0], users)
     self.assertLen(lines, 6)
 
+  def test_training_goes_on_from_an_earlier_checkpoint(self):
+    kmeans = _kmeans(config={'save_checkpoints_steps': 4})
+    self._train(kmeans, 12, 2)
+    # The user goes back to step 4, and has removed an embedding.
+    tf.compat.v1.train.update_checkpoint_state(
+        kmeans.model_dir, os.path.join(kmeans.model_dir, 'model.ckpt-4')
+    )
+    os.remove(os.path.join(kmeans.model_dir, 'projector', 'centers-12.tsv'))
+    found = self._train(kmeans, 2, 2)
+    self.assertEqual(
+        list(found), ['centers at step 4', 'centers at step 6']
+    )
+
   def test_is_not_written_by_default(self):
     kmeans = _kmeans().train(
         _batches(), steps=2, hooks=[hooks.ClusterSummaryHook(1)]

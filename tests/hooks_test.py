@@ -24,6 +24,11 @@ _EVERY_POINT = kmeans_estimator.inputs.array_input_fn(_POINTS)
 _BOTH = (signal.SIGTERM, signal.SIGINT)
 
 # Trains on a batch for each line of stdin, and says when a step waits for it.
+# A shell makes the programs that it runs in the background ignore SIGINT.
+_OBEYS_SIGINT = """
+import signal
+signal.signal(signal.SIGINT, signal.default_int_handler)
+"""
 _SCRIPT = """
 import sys
 import numpy as np
@@ -210,7 +215,12 @@ class ProcessTest(parameterized.TestCase):
   def _start(self, script):
     self._model_dir = os.path.join(testing.temporary_folder(self), 'model')
     process = subprocess.Popen(
-        [sys.executable, '-c', _SCRIPT + script, self._model_dir],
+        [
+            sys.executable,
+            '-c',
+            _OBEYS_SIGINT + _SCRIPT + script,
+            self._model_dir,
+        ],
         env={
             **os.environ,
             'PYTHONPATH': running.ROOT,

@@ -23,12 +23,12 @@ _POINTS = testing.blobs(60, 2, 3, seed=0)[0]
 _EVERY_POINT = kmeans_estimator.inputs.array_input_fn(_POINTS)
 _BOTH = (signal.SIGTERM, signal.SIGINT)
 
-# Trains on a batch for each line of stdin, and says when a step waits for it.
 # A shell makes the programs that it runs in the background ignore SIGINT.
 _OBEYS_SIGINT = """
 import signal
 signal.signal(signal.SIGINT, signal.default_int_handler)
 """
+# Trains on a batch for each line of stdin, and says when a step waits for it.
 _SCRIPT = """
 import sys
 import numpy as np

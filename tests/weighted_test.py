@@ -10,6 +10,7 @@ import tensorflow as tf
 
 import kmeans_estimator
 from kmeans_estimator import estimator as estimator_lib
+from tests.helpers import implementations
 from tests.helpers import testing
 
 N, D, K = 60, 2, 3
@@ -230,6 +231,62 @@ class WeightedKMeansTest(tf.test.TestCase, parameterized.TestCase):
         for seed in (1, 1)
     ]
     self.assertAllEqual(*centers)
+
+
+@implementations.native_and_portable
+class StrategiesTest(tf.test.TestCase, parameterized.TestCase):
+
+  @parameterized.parameters(
+      dict(use_mini_batch=False), dict(), dict(mini_batch_steps_per_iteration=2)
+  )
+  def test_replicas_make_one_step_together(self, **kwargs):
+    tf.config.set_soft_device_placement(True)
+    kwargs.update(initial_clusters='kmeans_plus_plus', num_starts=3, seed=2)
+    found = []
+    for replicas in (1, 2):
+      strategy = None
+      if replicas > 1:
+        strategy = tf.distribute.MirroredStrategy(['CPU:0', 'CPU:1'])
+
+      def input_fn(parts=replicas):
+        # Parts of different lengths; the first batch gives all the centers.
+        splits = [0, 20, N] if parts > 1 else [0, N]
+        batches = [
+            (POINTS[i:j], WEIGHTS[i:j]) for i, j in zip(splits, splits[1:])
+        ]
+        return tf.data.Dataset.from_generator(
+            lambda: (dict(x=x, w=w) for x, w in batches * 4),
+            output_signature=dict(
+                x=tf.TensorSpec([None, D], tf.float32),
+                w=tf.TensorSpec([None], tf.int64),
+            ),
+        )
+
+      kmeans = _kmeans(
+          config=testing.run_config(
+              train_distribute=strategy,
+              session_config=tf.compat.v1.ConfigProto(
+                  device_count={'CPU': 2}, allow_soft_placement=True
+              ),
+          ),
+          **kwargs,
+      )
+      kmeans.train(input_fn, steps=3)
+      found.append(testing.checkpoint_values(kmeans.model_dir))
+    self.assertAllClose(*found, rtol=1e-5, atol=1e-5)
+    if 'Variable' in found[0]:
+      self.assertEqual(found[0]['Variable'].dtype, np.float64)
+
+  def test_train_and_evaluate(self):
+    kmeans = _kmeans(use_mini_batch=False)
+    result, _ = estimator_lib.train_and_evaluate(
+        kmeans,
+        estimator_lib.TrainSpec(
+            lambda: WEIGHTED().repeat(), max_steps=2
+        ),
+        estimator_lib.EvalSpec(WEIGHTED),
+    )
+    self.assertAllClose(result['score'], kmeans.score(WEIGHTED))
 
 
 if __name__ == '__main__':

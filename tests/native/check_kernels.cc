@@ -499,6 +499,11 @@ void CheckRelocate(Random& random) {
       sizes[c * d + j] = 10 + std::fabs(moved);
     }
     totals[from] -= weight;
+    // Only rounding is left, and clusters of an invented allocation may lose
+    // more than they have.
+    if (totals[from] < 0x1p-40 * old_totals.get<double>()[from]) {
+      totals[from] = 0;
+    }
     totals[c] = weight;
   }
 

@@ -199,6 +199,7 @@ class PackagingTest(absltest.TestCase):
         *('-m', 'pytest', '-q', '-n', '0', '-p', 'no:cacheprovider'),
         *('-k', 'CommandsTest or ImportsTest or CheckReleaseTest'),
         CUDA_VISIBLE_DEVICES='',
+        PYTEST_ADDOPTS='',
         PYTHONPATH='',
     )
     self.assertRegex(output, r'\d\d passed, \d{3,} deselected')

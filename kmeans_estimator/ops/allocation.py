@@ -145,8 +145,8 @@ def allocate(
     centers: `[k, d]` of the shards' dtype; for the cosine metric with rows of
       unit length or 0.
     metric: `SQUARED_EUCLIDEAN_DISTANCE` or `COSINE_DISTANCE`.
-    weights: for each shard `[n]` of its dtype, not negative; None: every point
-      has weight 1.
+    weights: for each shard `[n]` of its dtype; None: every point has weight 1.
+      If a weight is negative, the sums are meaningless.
 
   Returns:
     An `Allocation` for each shard, and the `Sums` over this replica's batch.

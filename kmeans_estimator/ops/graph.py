@@ -47,28 +47,30 @@ class _Loss(NamedTuple):
     distances: `[n]`, the distance of each point to its nearest center, times
       the weight of the point.
     losses: scalar, the sum of the shard's `distances`.
-    weight: scalar, the sum of the weights of all shards; None: every point has
-      weight 1.
+    weighed: the weighted distances, and what the weights amount to; None: every
+      point has weight 1.
   """
 
   distances: List[tf.Tensor]
   losses: List[tf.Tensor]
-  weight: Optional[tf.Tensor]
+  weighed: Optional[List[points_lib.Weighed]]
 
   def summed(self) -> Tuple[tf.Tensor, ...]:
     """Returns the values to sum over replicas: the loss, and any weight."""
     loss = tf.add_n(self.losses)
-    return (loss,) if self.weight is None else (loss, self.weight)
+    if self.weighed is None:
+      return (loss,)
+    return loss, tf.add_n([shard.total for shard in self.weighed])
 
 
 def _loss(allocations, weights) -> _Loss:
   distances_ = [item.distance for item in allocations]
-  weight = None
+  weighed = None
   if weights is not None:
-    distances_ = [w * distance for w, distance in zip(weights, distances_)]
-    weight = tf.add_n([tf.reduce_sum(shard) for shard in weights])
+    weighed = list(map(points_lib.weigh, weights, distances_))
+    distances_ = [shard.distance for shard in weighed]
   losses = [tf.reduce_sum(shard) for shard in distances_]
-  return _Loss(distances_, losses, weight)
+  return _Loss(distances_, losses, weighed)
 
 
 def _list(shards):
@@ -196,7 +198,7 @@ class KMeansGraph:
         allocation_lib.nearest(shard, centers, self._parameters.distance_metric)
         for shard in self._inputs
     ]
-    loss = _loss(allocations, self._usable_weights())
+    loss = _loss(allocations, self._weights)
     totals = replicas.sum_over_replicas(loss.summed())
     return state, self._inference(centers, allocations, loss, *totals)
 
@@ -255,11 +257,6 @@ class KMeansGraph:
         for shard in self._points
     ]
 
-  def _usable_weights(self):
-    if self._weights is None:
-      return None
-    return [points_lib.usable_weights(shard) for shard in self._weights]
-
   def _inference(self, centers, allocations, loss, total, total_weight=None):
     def checks():
       weight_checks = [
@@ -288,18 +285,17 @@ class KMeansGraph:
         read_centers(state.clusters, parameters.num_clusters)
     )
     centers = self._direction(stored)
-    weights = self._usable_weights()
     allocations, sums = allocation_lib.allocate(
-        self._inputs, centers, parameters.distance_metric, weights
+        self._inputs, centers, parameters.distance_metric, self._weights
     )
-    own_loss = _loss(allocations, weights)
+    own_loss = _loss(allocations, self._weights)
     values, totals, loss, *weight = replicas.sum_over_replicas(
         [sums.values, sums.totals, *own_loss.summed()]
     )
     sums = sums._replace(values=values, totals=totals)
     inference = self._inference(centers, allocations, own_loss, loss, *weight)
     inference = inference._replace(totals=totals)
-    lightest = self._lightest_weight(weights)
+    lightest = self._lightest_weight(own_loss.weighed)
 
     def move():
       after = [inference.loss]
@@ -314,7 +310,7 @@ class KMeansGraph:
                   for shard in zip(
                       self._inputs,
                       allocations,
-                      weights or [None] * len(allocations),
+                      self._weights or [None] * len(allocations),
                   )
               ],
               centers,
@@ -336,20 +332,21 @@ class KMeansGraph:
       moved = move()
     return inference, moved
 
-  def _lightest_weight(self, weights):
+  def _lightest_weight(self, weighed):
     """Returns the lightest weight above 0 in the batches of all replicas.
 
     An initial center counts as a point of this weight in mini-batch training
     with M = 1. None in every other mode, and without weights.
     """
-    if weights is None or self._parameters.steps_per_iteration != 1:
+    if weighed is None or self._parameters.steps_per_iteration != 1:
       return None
-    shards = weights[0] if len(weights) == 1 else tf.concat(weights, 0)
-    lightest = points_lib.lightest_weight(shards)
-    if replicas.number() == 1:
-      return lightest
-    of_all = replicas.gather_rows(tf.reshape(lightest, [1, 1]))
-    return points_lib.lightest_weight(tf.squeeze(of_all, 1))
+    lightest = [shard.lightest for shard in weighed]
+    if replicas.number() > 1:
+      of_all = replicas.gather_rows(tf.expand_dims(tf.stack(lightest), 1))
+      return points_lib.lightest_weight(tf.squeeze(of_all, 1))
+    if len(lightest) > 1:
+      return points_lib.lightest_weight(tf.stack(lightest))
+    return lightest[0]
 
   def _init_op(self, state):
     """Returns the op that chooses centers from a batch; None on a TPU."""

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Validates points and weights: dtypes, shapes and values."""
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import tensorflow as tf
@@ -156,11 +156,40 @@ def as_weights(value: Any, points: tf.Tensor, name: str) -> tf.Tensor:
     return tf.identity(weights)
 
 
-def usable_weights(weights: tf.Tensor) -> tf.Tensor:
-  """Replaces negative weights by NaN, so that no step can use them.
+class Weighed(NamedTuple):
+  """Weighted distances, and the sum and the least of the weights.
 
-  A sum over the weights is then NaN on all replicas. This works on a TPU too,
-  where no op can fail.
+  If a weight is negative, its distance and the sum are NaN. So a step finds
+  wrong weights in the loss, also on a TPU, where no op can fail.
+
+  Attributes:
+    distance: `[n]`, the distance of each point times its weight.
+    total: scalar, the sum of the weights.
+    lightest: scalar, the lightest weight above 0; 0 if no weight is above 0.
+  """
+
+  distance: tf.Tensor
+  total: tf.Tensor
+  lightest: tf.Tensor
+
+
+def weigh(weights: tf.Tensor, distance: tf.Tensor) -> Weighed:
+  """Multiplies distances by weights.
+
+  Args:
+    weights: float `[n]`.
+    distance: `[n]` of the weights' dtype.
+  """
+  if placement.is_for_cpu(distance) and native.is_available():
+    return Weighed(*native.weigh(weights, distance))
+  usable = usable_weights(weights)
+  return Weighed(
+      usable * distance, tf.reduce_sum(usable), lightest_weight(weights)
+  )
+
+
+def usable_weights(weights: tf.Tensor) -> tf.Tensor:
+  """Replaces negative weights by NaN, so that sums of weights show them.
 
   Args:
     weights: float `[n]`.

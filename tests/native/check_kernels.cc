@@ -806,6 +806,60 @@ void CheckFinite(Random& random) {
                 n > 5 ? "[[0][1][2][3][4]...]" : "[[0]");
 }
 
+template <typename T>
+void CheckWeights(Random& random) {
+  const int64_t n = random.Size(0, 40);
+  snprintf(description, sizeof description, "%lld weights",
+           static_cast<long long>(n));
+  const T nan = std::numeric_limits<T>::quiet_NaN();
+  const T infinite = std::numeric_limits<T>::infinity();
+  const fake::Value weights = NewValue<T>(random, {n});
+  const fake::Value distance = NewValue<T>(random, {n});
+  T total = 0, lightest = 0;
+  for (int64_t i = 0; i < n; ++i) {
+    // No sum of these numbers rounds.
+    const T weight = random.Integer(0, 20) / T(4);
+    weights.get<T>()[i] = weight;
+    distance.get<T>()[i] = random.Integer(0, 20);
+    total += weight;
+    if (weight > 0 && (lightest == 0 || weight < lightest)) lightest = weight;
+  }
+  const auto weigh = [&] {
+    return fake::RunOp("KmeansEstimator>Weigh", kType<T>, {},
+                       {weights, distance});
+  };
+  const auto check = [&](T sum) {
+    const fake::Value value = NewValue<T>(random, {});
+    *value.get<T>() = sum;
+    return fake::RunOp("KmeansEstimator>CheckWeights", kType<T>,
+                       {{"message", 1}}, {weights, value});
+  };
+  const fake::Outcome weighed = weigh();
+  Expect(weighed.code == TF_OK, "%s", weighed.message.c_str());
+  for (int64_t i = 0; i < n; ++i) {
+    Expect(weighed.outputs[0].get<T>()[i] ==
+               weights.get<T>()[i] * distance.get<T>()[i],
+           "the distance of %lld is wrong", static_cast<long long>(i));
+  }
+  Expect(*weighed.outputs[1].get<T>() == total, "the total is wrong");
+  Expect(*weighed.outputs[2].get<T>() == lightest, "the lightest is wrong");
+  if (n == 0) {
+    Expect(check(0).code == TF_OK, "no weights fail");
+    return;
+  }
+  Expect(check(1).code == TF_OK, "good weights fail");
+  ExpectFailure(check(0), TF_INVALID_ARGUMENT, "[message] [] [weights:] []");
+  const int64_t row = random.Integer(0, n - 1);
+  for (const T wrong : {T(-2), nan, infinite}) {
+    weights.get<T>()[row] = wrong;
+    const fake::Outcome outcome = weigh();
+    const T sum = *outcome.outputs[1].get<T>();
+    Expect(!std::isfinite(sum), "a wrong weight has a finite total");
+    ExpectFailure(check(sum), TF_INVALID_ARGUMENT,
+                  "[[" + std::to_string(row) + "]] [weights:]");
+  }
+}
+
 // Checks the errors for inputs of wrong shapes and for too little memory.
 template <typename T>
 void CheckFailures(const KernelsOf<T>& kernels) {
@@ -939,6 +993,7 @@ void CheckShapes() {
   expect(infer("KmeansPlusPlus", {Dims{4, 3}}), {unknown});
   expect(infer("Kmc2", {Dims{4, 3}}), {unknown});
   expect(infer("Kmc2Chain", {Dims{4}}), {Dims{}});
+  expect(infer("Weigh", {Dims{4}, unknown}), {Dims{4}, Dims{}, Dims{}});
   for (const char* op : {"Allocate", "Nearest"}) {
     ExpectFailure(infer(op, {Dims{4, 3}, Dims{2, 4}}), TF_INVALID_ARGUMENT,
                   "The points have 3 columns, but the centers have 4.");
@@ -949,6 +1004,7 @@ void CheckShapes() {
       TF_INVALID_ARGUMENT, "");
   ExpectFailure(infer("KmeansPlusPlus", {Dims{4}}), TF_INVALID_ARGUMENT, "");
   ExpectFailure(infer("Kmc2Chain", {Dims{4, 1}}), TF_INVALID_ARGUMENT, "");
+  ExpectFailure(infer("Weigh", {Dims{4}, Dims{4, 1}}), TF_INVALID_ARGUMENT, "");
 }
 
 template <typename T>
@@ -961,6 +1017,7 @@ void CheckAll(const KernelsOf<T>& kernels, int64_t num_cases, uint64_t seed) {
     CheckKmc2<T>(random);
     CheckKmc2Chain<T>(random);
     CheckFinite<T>(random);
+    CheckWeights<T>(random);
   }
   CheckFailures<T>(kernels);
 }

@@ -10,6 +10,7 @@ import tensorflow as tf
 
 from kmeans_estimator.ops import graph as graph_lib
 from kmeans_estimator.ops import parameters as parameters_lib
+from kmeans_estimator.ops import points as points_lib
 from kmeans_estimator.ops import seeding
 from tests.helpers import implementations
 from tests.helpers import numpy_model
@@ -239,6 +240,40 @@ class WeightsTest(tf.test.TestCase, parameterized.TestCase):
         loss, _ = session.run([inference.loss, step])
         results.append((loss, session.run(state.clusters)))
     self.assertAllClose(*results)
+
+
+@implementations.native_and_portable
+class WeighTest(tf.test.TestCase, parameterized.TestCase):
+
+  def weigh(self, weights, distance, dtype=np.float64):
+    with tf.Graph().as_default(), tf.compat.v1.Session() as session:
+      return session.run(
+          points_lib.weigh(
+              tf.constant(weights, dtype), tf.constant(distance, dtype)
+          )
+      )
+
+  @parameterized.product(dtype=(np.float32, np.float64))
+  def test_weighs_distances(self, dtype):
+    weighed = self.weigh([2, 0, 0.5], [3, 7, 4], dtype)
+    self.assertAllEqual(weighed.distance, [6, 0, 2])
+    self.assertEqual(weighed.total, 2.5)
+    self.assertEqual(weighed.lightest, 0.5)
+    self.assertDTypeEqual(weighed.distance, dtype)
+    self.assertDTypeEqual(weighed.total, dtype)
+    self.assertDTypeEqual(weighed.lightest, dtype)
+
+  @parameterized.parameters(-1.0, np.nan)
+  def test_wrong_weight_shows_in_the_sums(self, wrong):
+    weighed = self.weigh([2, wrong], [3, 0])
+    self.assertAllEqual(weighed.distance, [6, np.nan])
+    self.assertTrue(np.isnan(weighed.total))
+
+  @parameterized.parameters([[]], [[0, 0]])
+  def test_without_a_weight_above_0(self, weights):
+    weighed = self.weigh(weights, weights)
+    self.assertEqual(weighed.total, 0)
+    self.assertEqual(weighed.lightest, 0)
 
 
 @implementations.native_and_portable

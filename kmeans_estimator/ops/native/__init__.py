@@ -279,6 +279,21 @@ def check_finite(
   )
 
 
+def weigh(
+    weights: tf.Tensor, distance: tf.Tensor
+) -> Tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+  """Multiplies distances by weights; see `points.weigh`.
+
+  Args:
+    weights: float32 or float64 `[n]`.
+    distance: `[n]` of the weights' dtype.
+
+  Returns:
+    `distance`, `total` and `lightest`, as in `points.Weighed`.
+  """
+  return _library().kmeans_estimator_weigh(weights=weights, distance=distance)
+
+
 def check_weights(
     weights: tf.Tensor, total: tf.Tensor, message: str
 ) -> tf.Operation:

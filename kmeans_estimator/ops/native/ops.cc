@@ -11,6 +11,7 @@
 #include <cstdio>
 #include <cstring>
 #include <initializer_list>
+#include <limits>
 #include <new>
 #include <utility>
 #include <vector>
@@ -419,6 +420,34 @@ void ComputeCheck(void* kernel, TF_OpKernelContext* context) {
            rows.text(), columns.text());
 }
 
+// Computes w_i * distance_i, the sum of all w_i, and the least w_i above 0 (0: no
+// w_i is above 0), where w_i is NaN if weight i is negative.
+template <typename T>
+void ComputeWeighing(void*, TF_OpKernelContext* context) {
+  Run run(context);
+  const TF_Tensor* weights = run.Input(0, "weights", 1);
+  if (!run.ok()) return;
+  const int64_t n = TF_Dim(weights, 0);
+  const T* distance = run.VectorOf<T>(1, "distance", n);
+  T* weighted = run.Output<T>(0, {n});
+  T* total = run.Output<T>(1, {});
+  T* lightest = run.Output<T>(2, {});
+  if (!run.ok()) return;
+  const T infinite = std::numeric_limits<T>::infinity();
+  double sum = 0;
+  T least = infinite;
+  for (int64_t i = 0; i < n; ++i) {
+    const T weight = Data<T>(weights)[i];
+    const T usable =
+        weight >= 0 ? weight : std::numeric_limits<T>::quiet_NaN();
+    weighted[i] = usable * distance[i];
+    sum += usable;
+    least = weight > 0 && weight < least ? weight : least;
+  }
+  *total = static_cast<T>(sum);
+  *lightest = least < infinite ? least : 0;
+}
+
 // Fails unless the sum of all weights is finite and positive, and names the rows
 // whose weights are negative, NaN or infinite. A batch without rows passes.
 template <typename T>
@@ -618,6 +647,14 @@ void InferNothing(TF_ShapeInferenceContext* context, TF_Status* status) {
   Shapes(context, status).Require(0, kRank);
 }
 
+void InferWeighing(TF_ShapeInferenceContext* context, TF_Status* status) {
+  Shapes shapes(context, status);
+  shapes.Require(1, 1);
+  shapes.SetOutput(0, 0, 1, 1);
+  shapes.SetOutput(1, 0, 1, 0);
+  shapes.SetOutput(2, 0, 1, 0);
+}
+
 void InferScalar(TF_ShapeInferenceContext* context, TF_Status* status) {
   Shapes shapes(context, status);
   shapes.SetOutput(0, 0, 1, 0);
@@ -694,6 +731,10 @@ __attribute__((constructor)) void RegisterAll() {
   Register("KmeansEstimator>CheckFinite", InferNothing<2>, {"message: string"},
            {"points: T", "distance: T", "total: T"}, {}, ComputeCheck<float>,
            ComputeCheck<double>, /*is_stateful=*/true);
+  Register("KmeansEstimator>Weigh", InferWeighing, {},
+           {"weights: T", "distance: T"},
+           {"weighted: T", "total: T", "lightest: T"}, ComputeWeighing<float>,
+           ComputeWeighing<double>);
   Register("KmeansEstimator>CheckWeights", InferNothing<1>, {"message: string"},
            {"weights: T", "total: T"}, {}, ComputeWeightsCheck<float>,
            ComputeWeightsCheck<double>, /*is_stateful=*/true);

@@ -54,11 +54,10 @@ def build(points, centers, metric='squared_euclidean', mode='full batch'):
 def train(points, centers, steps=4, **kwargs):
   """Runs steps; returns the centers and the loss of each step."""
   graph = build(points, centers, **kwargs)
-  with graph.session:
-    losses = [
-        graph.infer_and_step(points).distance.sum() for _ in range(steps)
-    ]
-    return graph.values()['clusters'], losses
+  losses = [
+      graph.infer_and_step(points).distance.sum() for _ in range(steps)
+  ]
+  return graph.values()['clusters'], losses
 
 
 @implementations.native_and_portable

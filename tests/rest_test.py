@@ -38,14 +38,13 @@ def _train_to_rest(points, centers, metric=numpy_model.SQUARED_EUCLIDEAN):
     AssertionError: centers still change after `_MAX_ROUNDS` steps.
   """
   graph = _graph(points, centers, metric)
-  with graph.session:
-    before = graph.values()['clusters']
-    for _ in range(_MAX_ROUNDS):
-      graph.step(points)
-      after = graph.values()['clusters']
-      if np.array_equal(before, after):
-        return after, graph.infer(points).distance.sum(dtype=np.float64)
-      before = after
+  before = graph.values()['clusters']
+  for _ in range(_MAX_ROUNDS):
+    graph.step(points)
+    after = graph.values()['clusters']
+    if np.array_equal(before, after):
+      return after, graph.infer(points).distance.sum(dtype=np.float64)
+    before = after
   raise AssertionError(f'Centers still move after {_MAX_ROUNDS} steps.')
 
 

@@ -71,8 +71,16 @@ def best(
     centers = draw(tf.gather(tf.constant(start_seeds, tf.int64), number))
     # The native ops that draw rows do not set the static number of rows.
     centers.set_shape([static_k, columns])
-    for _ in range(NUM_STEPS):
-      centers = _step(points, weights, centers, metric)
+    # A loop, because portable ops build some 300 nodes for an iteration.
+    _, centers = tf.while_loop(
+        lambda step, _: step < NUM_STEPS,
+        lambda step, centers: (
+            step + 1,
+            _step(points, weights, centers, metric),
+        ),
+        (0, centers),
+        shape_invariants=(tf.TensorShape([]), centers.shape),
+    )
     loss = _loss(points, weights, centers, metric)
     is_best = tf.equal(number, 0) | (loss < least_loss)
     return (

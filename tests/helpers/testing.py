@@ -2,11 +2,22 @@
 # SPDX-License-Identifier: Apache-2.0
 """Helpers of several tests: the reference, training graphs, inputs, points."""
 
+import functools
 import importlib
 import os
 import pathlib
 import tempfile
-from typing import Any, Callable, Dict, List, NamedTuple, Sequence, Tuple, Union
+from typing import (
+    Any,
+    Callable,
+    Dict,
+    List,
+    NamedTuple,
+    Optional,
+    Sequence,
+    Tuple,
+    Union,
+)
 
 from absl.testing import absltest
 import numpy as np
@@ -14,6 +25,7 @@ import tensorflow as tf
 
 from kmeans_estimator import estimator as estimator_lib
 from tests.helpers import numpy_model
+from tests.helpers import sessions
 
 # The reference: KMeans of TensorFlow and tensorflow-estimator, the oracle of
 # the tests.
@@ -43,10 +55,102 @@ class Inference(NamedTuple):
   distance: np.ndarray
 
 
+class _Parts(NamedTuple):
+  """The tensors and ops of a training graph."""
+
+  inputs: List[tf.Tensor]
+  inference: Inference
+  initialized: tf.Tensor
+  init_op: tf.Operation
+  training_op: tf.Operation
+  global_step: tf.Variable
+  variables: Dict[str, tf.Variable]
+  saver: tf.compat.v1.train.Saver
+  initial_centers: Optional[tf.Tensor]
+
+
+def _build_training_graph(kmeans_class, shards, is_list, num_clusters, kwargs):
+  inputs = [
+      tf.compat.v1.placeholder(shard.dtype, [None, shard.shape[1]])
+      for shard in shards
+  ]
+  global_step = tf.compat.v1.train.create_global_step()
+  all_distances, index, distance, initialized, init_op, training_op = (
+      kmeans_class(
+          inputs if is_list else inputs[0], num_clusters, **kwargs
+      ).training_graph()
+  )
+  return _Parts(
+      inputs=inputs,
+      inference=Inference(
+          *(tf.concat(list(x), 0) for x in (all_distances, index, distance))
+      ),
+      initialized=initialized,
+      init_op=init_op,
+      training_op=training_op,
+      global_step=global_step,
+      variables={
+          variable.op.name: variable
+          for variable in tf.compat.v1.global_variables()
+      },
+      saver=tf.compat.v1.train.Saver(),
+      initial_centers=_constant_of(kwargs.get('initial_clusters')),
+  )
+
+
+def _constant_of(value):
+  """Returns the only constant of the graph with a value; None: there is none.
+
+  A test that feeds other initial centers to it needs no graph of its own.
+  """
+  if not isinstance(value, np.ndarray):
+    return None
+  constants = [
+      op.outputs[0]
+      for op in tf.compat.v1.get_default_graph().get_operations()
+      if op.type == 'Const' and op.outputs[0].shape == value.shape
+  ]
+  constants = [
+      constant
+      for constant in constants
+      if np.array_equal(
+          # `tf.get_static_value` would make the constant refuse to be fed.
+          tf.make_ndarray(constant.op.get_attr('value')),
+          value.astype(constant.dtype.as_numpy_dtype),
+      )
+  ]
+  return constants[0] if len(constants) == 1 else None
+
+
+def _key_of_graph(kmeans_class, shards, is_list, num_clusters, kwargs):
+  """Returns a key for `sessions.borrow`; equal if only initial centers differ."""
+  init = kwargs.get('initial_clusters', 'random')
+  if isinstance(init, str) and (
+      kmeans_class is reference_ops.KMeans or kwargs.get('random_seed') is None
+  ):
+    # The graph holds a seed, or its session the state of a generator.
+    return None
+  if isinstance(init, np.ndarray):
+    init = (init.dtype.name, init.shape)
+  key = (
+      kmeans_class,
+      tuple((shard.dtype.name, shard.shape[1]) for shard in shards),
+      is_list,
+      num_clusters,
+      *sorted({**kwargs, 'initial_clusters': init}.items()),
+  )
+  try:
+    hash(key)
+  except TypeError:  # Some argument is a list or a tensor.
+    return None
+  return key
+
+
 class TrainingGraph:
   """A graph built by either implementation's `training_graph`, with a session.
 
-  If `example` is a list, the graph takes its input in as many shards.
+  If `example` is a list, the graph takes its input in as many shards. Tests
+  share graphs and sessions, unless `own_graph` is true.
   """
 
   def __init__(
@@ -54,82 +158,73 @@ class TrainingGraph:
       kmeans_class: Callable[..., Any],
       example: Union[np.ndarray, Sequence[np.ndarray]],
       num_clusters: int,
+      own_graph: bool = False,
       **kwargs,
   ):
-    shards = example if isinstance(example, list) else [example]
-    with tf.Graph().as_default() as graph:
-      self._inputs = [
-          tf.compat.v1.placeholder(shard.dtype, [None, shard.shape[1]])
-          for shard in shards
-      ]
-      self._global_step = tf.compat.v1.train.create_global_step()
-      (
-          all_distances,
-          index,
-          distance,
-          self._initialized,
-          self._init_op,
-          self._training_op,
-      ) = kmeans_class(
-          self._inputs if isinstance(example, list) else self._inputs[0],
-          num_clusters,
-          **kwargs,
-      ).training_graph()
-      self._inference = Inference(
-          *(tf.concat(list(x), 0) for x in (all_distances, index, distance))
-      )
-      self._variables = {
-          variable.op.name: variable
-          for variable in tf.compat.v1.global_variables()
-      }
-      self._saver = tf.compat.v1.train.Saver()
-      initialize_variables = tf.compat.v1.global_variables_initializer()
-    self.session = tf.compat.v1.Session(graph=graph)
-    self.session.run(initialize_variables)
+    is_list = isinstance(example, list)
+    shards = example if is_list else [example]
+    arguments = kmeans_class, shards, is_list, num_clusters, kwargs
+    key = None if own_graph else _key_of_graph(*arguments)
+    build = functools.partial(_build_training_graph, *arguments)
+    self.session, self._parts = sessions.borrow(self, key, build)
+    self._initial_centers = []
+    centers = kwargs.get('initial_clusters')
+    if isinstance(centers, np.ndarray):
+      constant = self._parts.initial_centers
+      if constant is None:
+        # The graph may hold the centers of another test.
+        self.session, self._parts = sessions.borrow(self, None, build)
+      else:
+        value = centers.astype(constant.dtype.as_numpy_dtype)
+        self._initial_centers = [(constant, value)]
+    # Otherwise the saver would delete checkpoints of earlier tests.
+    self._parts.saver.set_last_checkpoints_with_time([])
 
-  def _run(self, fetches, batch):
+  def _run(self, fetches, batch, feed=()):
     shards = batch if isinstance(batch, list) else [batch]
-    return self.session.run(fetches, dict(zip(self._inputs, shards)))
+    return self.session.run(
+        fetches, dict([*zip(self._parts.inputs, shards), *feed])
+    )
 
   def initialize(self, batch) -> bool:
     """Runs the init op once; returns whether all centers have been chosen."""
-    self._run(self._init_op, batch)
-    return bool(self.session.run(self._initialized))
+    self._run(self._parts.init_op, batch, self._initial_centers)
+    return bool(self.session.run(self._parts.initialized))
 
   def infer(self, batch) -> Inference:
-    return self._run(self._inference, batch)
+    return self._run(self._parts.inference, batch)
 
   def step(self, batch) -> None:
-    self._run(self._training_op, batch)
+    self._run(self._parts.training_op, batch)
 
   def infer_and_step(self, batch) -> Inference:
     """Runs a step and the inference of its batch in a single session run.
 
     Not for the reference, where the two would race.
     """
-    return self._run([self._inference, self._training_op], batch)[0]
+    return self._run([self._parts.inference, self._parts.training_op], batch)[0]
 
   def values(self) -> Dict[str, np.ndarray]:
     """Returns the values of all variables by name."""
-    return self.session.run(self._variables)
+    return self.session.run(self._parts.variables)
 
   def assign(self, name: str, value: Any) -> None:
     """Assigns a value to a variable."""
     with self.session.graph.as_default():
-      self._variables[name].load(value, self.session)
+      self._parts.variables[name].load(value, self.session)
 
   def save(self, prefix: str) -> str:
     with self.session.graph.as_default():
-      return self._saver.save(
+      return self._parts.saver.save(
           self.session,
           prefix,
-          self.session.run(self._global_step),
+          self.session.run(self._parts.global_step),
           write_meta_graph=False,
       )
 
   def restore(self, path: str) -> None:
     with self.session.graph.as_default():
-      self._saver.restore(self.session, path)
+      self._parts.saver.restore(self.session, path)
 
 
 def state_of(

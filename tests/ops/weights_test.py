@@ -14,6 +14,7 @@ from kmeans_estimator.ops import points as points_lib
 from kmeans_estimator.ops import seeding
 from tests.helpers import implementations
 from tests.helpers import numpy_model
+from tests.helpers import sessions
 from tests.helpers import testing
 
 N, D, K = 60, 3, 4
@@ -57,21 +58,32 @@ class Graph:
         kmc2_chain_length=5,
         num_starts=num_starts,
     )
-    with tf.Graph().as_default() as graph:
-      self._points = tf.compat.v1.placeholder(dtype, [None, d])
-      self._weights = tf.compat.v1.placeholder(dtype, [None])
-      self.state, inference, self._init_op, self._step = graph_lib.KMeansGraph(
-          self._points, parameters, self._weights if weighted else None
+
+    def build():
+      points = tf.compat.v1.placeholder(dtype, [None, d])
+      weights = tf.compat.v1.placeholder(dtype, [None])
+      return points, weights, *graph_lib.KMeansGraph(
+          points, parameters, weights if weighted else None
       ).training()
-      self._loss = inference.loss
-      self._variables = {
-          field: variable
-          for field, variable in self.state._asdict().items()
-          if variable is not None
-      }
-      initialize_variables = tf.compat.v1.global_variables_initializer()
-    self._session = tf.compat.v1.Session(graph=graph)
-    self._session.run(initialize_variables)
+
+    key = None
+    if isinstance(init, str):
+      key = metric, m, init, weighted, k, d, dtype, num_starts, seed
+    self._session, built = sessions.borrow(self, key, build)
+    (
+        self._points,
+        self._weights,
+        self.state,
+        inference,
+        self._init_op,
+        self._step,
+    ) = built
+    self._loss = inference.loss
+    self._variables = {
+        field: variable
+        for field, variable in self.state._asdict().items()
+        if variable is not None
+    }
 
   def _run(self, fetches, points, weights):
     feed = {self._points: points}

@@ -50,15 +50,14 @@ def trajectory(kmeans_class, metric, init, shape):
   graph = testing.TrainingGraph(
       kmeans_class, points, k, distance_metric=metric, **kwargs
   )
-  with graph.session:
-    for batch in first_batches:
-      done = graph.initialize(batch) if len(batch) else None
-    assert done
-    results = []
-    for _ in range(STEPS):
-      results.append((graph.infer(points), graph.values()))
-      graph.step(points)
+  for batch in first_batches:
+    done = graph.initialize(batch) if len(batch) else None
+  assert done
+  results = []
+  for _ in range(STEPS):
     results.append((graph.infer(points), graph.values()))
+    graph.step(points)
+  results.append((graph.infer(points), graph.values()))
   return results
 
 

@@ -146,6 +146,7 @@ class Estimator(estimator_lib.Estimator):
     Raises:
       ValueError: the model has not been trained, or it has no predictions of
         the given `predict_keys`.
+      TypeError: a hook is not a SessionRunHook.
       tf.errors.DataLossError: the checkpoint is damaged.
     """
     hooks = list(hooks or [])

@@ -106,7 +106,7 @@ def explained_columns() -> Iterator[None]:
         None,
         None,
         f'The features have {columns[2]} columns, but the model was trained on '
-        f'{columns[1]}.',
+        f'{columns[1]}. Give features with {columns[1]} columns.',
     ) from None
 
 

@@ -41,7 +41,8 @@ class KMeansClustering(_session.Estimator):
   The features that an `input_fn` returns are a tensor or SparseTensor `[n, d]`,
   or a dict of tensors and SparseTensors `[n]` or `[n, m]`, of any float,
   integer or bool dtype. Labels are ignored. float64 features are clustered in
-  float64, features of any other dtype in float32.
+  float64, features of any other dtype in float32. With `feature_columns` all
+  features are clustered in float32.
   """
 
   SQUARED_EUCLIDEAN_DISTANCE = clustering_ops.SQUARED_EUCLIDEAN_DISTANCE

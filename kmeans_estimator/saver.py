@@ -135,7 +135,13 @@ class KMeansSaver(tf.compat.v1.train.Saver):
       )
     rows = shape[0] if shape else 0
     wanted = self._num_clusters
-    if rows > wanted or (initialized and rows != wanted):
+    if rows > wanted and not initialized:
+      raise ValueError(
+          f'num_clusters is {wanted}, but training in {save_path} had chosen '
+          f'{rows} initial centers and more were missing. Give the num_clusters '
+          'of that training, or another model_dir.'
+      )
+    if initialized and rows != wanted:
       raise ValueError(
           f'num_clusters is {wanted}, but the model in {save_path} has {rows} '
           f'centers. Give num_clusters={rows}, or another model_dir.'

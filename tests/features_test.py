@@ -218,7 +218,8 @@ class ExplainedColumnsTest(tf.test.TestCase, parameterized.TestCase):
         for rows in (0, 1, 5):
           with self.assertRaisesRegex(
               tf.errors.InvalidArgumentError,
-              '^The features have 4 columns, but the model was trained on 2.$',
+              '^The features have 4 columns, but the model was trained on 2. '
+              'Give features with 2 columns.$',
           ), features_lib.explained_columns():
             session.run(fetch, {points: np.zeros([rows, 4])})
 

@@ -71,6 +71,13 @@ class KMeansSaverTest(tf.test.TestCase, parameterized.TestCase):
     with self.assertRaisesRegex(ValueError, 'must be trained'):
       self._restore(path, trained=True)
 
+  def test_refuses_more_chosen_centers_than_wanted(self):
+    path = self._save([[1.0, 2], [3, 4], [5, 6]], False)
+    with self.assertRaisesRegex(
+        ValueError, 'num_clusters is 2, .* had chosen 3 .* more were missing'
+    ):
+      self._restore(path, k=2, trained=False)
+
   @parameterized.parameters(True, False)
   def test_refuses_the_wrong_dtype(self, trained):
     path = self._save([[1.0, 2], [3, 4], [5, 6]], True)

@@ -931,6 +931,11 @@ void CheckFailures(const KernelsOf<T>& kernels) {
                 "with 0 candidates for each");
   ExpectFailure(plus_plus(zeros({4, 3}), 1, 1, 0), TF_RESOURCE_EXHAUSTED,
                 "There is no memory.");
+  ExpectFailure(fake::RunOp("KmeansEstimator>KmeansPlusPlus", type, {},
+                            {zeros({4, 3}), Scalar(1), Scalar(1), Scalar(0),
+                             Scalar(0), zeros({4})}),
+                TF_INVALID_ARGUMENT,
+                "k-means++ cannot choose 1 points: only 0 have a weight");
   // The points are never read: the kernel first allocates scratch memory, which
   // fails.
   fake::Value endless = zeros({1, 1});

@@ -495,6 +495,17 @@ void ComputeKMeansPlusPlus(void*, TF_OpKernelContext* context) {
              static_cast<long long>(a.n),
              static_cast<long long>(a.num_candidates));
   }
+  if (run.ok() && a.weights) {
+    const int64_t usable = std::count_if(a.weights, a.weights + a.n,
+                                         [](T weight) { return weight > 0; });
+    if (a.num_to_sample > usable) {
+      run.Fail(TF_INVALID_ARGUMENT,
+               "k-means++ cannot choose %lld points: only %lld have a weight "
+               "above 0.",
+               static_cast<long long>(a.num_to_sample),
+               static_cast<long long>(usable));
+    }
+  }
   a.chosen = run.ok() ? run.Output<int64_t>(0, {a.num_to_sample}) : nullptr;
   if (run.ok() && !KernelsFor<T>().kmeans_plus_plus(a)) run.FailForMemory();
 }

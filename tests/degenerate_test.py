@@ -2,13 +2,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """Tests degenerate data, such as few distinct points: results are finite."""
 
+from absl.testing import absltest
 from absl.testing import parameterized
 import numpy as np
-import tensorflow as tf
 
 from kmeans_estimator.ops import clustering_ops
 from tests.helpers import implementations
 from tests.helpers import numpy_model
+from tests.helpers import testing
 
 _DATA = {
     'all alike': (np.full([12, 3], 2.5), 3),
@@ -21,10 +22,12 @@ _DATA = {
     'one dimension': (np.arange(8.0)[:, np.newaxis], 3),
     'tiny': (np.eye(3) * 1e-18, 2),
 }
+# By the number of clusters, so that tests share graphs.
 _MODES = {
-    'full batch': dict(use_mini_batch=False),
-    'mini-batch': dict(use_mini_batch=True),
-    'two steps': dict(use_mini_batch=True, mini_batch_steps_per_iteration=2),
+    1: dict(use_mini_batch=True, mini_batch_steps_per_iteration=2),
+    2: dict(use_mini_batch=True),
+    3: dict(use_mini_batch=False),
+    4: dict(use_mini_batch=True, mini_batch_steps_per_iteration=2),
 }
 
 
@@ -39,32 +42,25 @@ class DegenerateDataTest(parameterized.TestCase):
   def test_centers_and_scores_are_finite_and_correct(self, data, metric, init):
     points, k = _DATA[data]
     points = np.float32(points)
-    mode = _MODES[tuple(_MODES)[len(data) % len(_MODES)]]
-    with tf.Graph().as_default(), tf.compat.v1.Session() as session:
-      all_scores, index, scores, initialized, init_op, training_op = (
-          clustering_ops.KMeans(
-              points,
-              k,
-              initial_clusters=init,
-              distance_metric=metric,
-              random_seed=3,
-              kmc2_chain_length=4,
-              **mode,
-          ).training_graph()
-      )
-      session.run(tf.compat.v1.global_variables_initializer())
-      for _ in range(k):
-        if not session.run(initialized):
-          session.run(init_op)
-      self.assertTrue(session.run(initialized))
-      for _ in range(3):
-        session.run(training_op)
-      (clusters,) = (
-          v for v in tf.compat.v1.global_variables() if v.op.name == 'clusters'
-      )
-      centers, all_scores, index, scores = session.run(
-          [clusters, all_scores[0], index[0], scores[0]]
-      )
+    graph = testing.TrainingGraph(
+        clustering_ops.KMeans,
+        points,
+        k,
+        initial_clusters=init,
+        distance_metric=metric,
+        random_seed=3,
+        kmc2_chain_length=4,
+        **_MODES[k],
+    )
+    for _ in range(k):
+      if graph.initialize(points):
+        break
+    else:
+      self.fail('Centers are missing.')
+    for _ in range(3):
+      graph.step(points)
+    centers = graph.values()['clusters']
+    all_scores, index, scores = graph.infer(points)
     expected = numpy_model.distances(points, centers, metric)
     self.assertTrue(np.isfinite(centers).all())
     np.testing.assert_allclose(all_scores, expected, 1e-3, 1e-5)
@@ -76,4 +72,4 @@ class DegenerateDataTest(parameterized.TestCase):
 
 
 if __name__ == '__main__':
-  tf.test.main()
+  absltest.main()

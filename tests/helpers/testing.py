@@ -14,6 +14,9 @@ import tensorflow as tf
 
 from kmeans_estimator import estimator as estimator_lib
 from tests.helpers import numpy_model
+from tests.helpers import shortcuts
+
+shortcuts.take()
 
 # The reference: KMeans of TensorFlow and tensorflow-estimator, the oracle of
 # the tests.

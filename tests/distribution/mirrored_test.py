@@ -53,9 +53,7 @@ def _kmeans(replicas, model_dir=None, checkpoints=100, **kwargs):
           eval_distribute=strategy,
           tf_random_seed=7,
           save_checkpoints_steps=checkpoints,
-          session_config=tf.compat.v1.ConfigProto(
-              device_count={'CPU': 4}, allow_soft_placement=True
-          ),
+          session_config=testing.cpus(4),
       ),
       **kwargs,
   )

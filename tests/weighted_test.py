@@ -241,7 +241,17 @@ class StrategiesTest(tf.test.TestCase, parameterized.TestCase):
   )
   def test_replicas_make_one_step_together(self, **kwargs):
     tf.config.set_soft_device_placement(True)
-    kwargs.update(initial_clusters='kmeans_plus_plus', num_starts=3, seed=2)
+    # The rule does not change how starts are compared, and portable graphs of
+    # several starts are large.
+    several = (
+        implementations.are_native()
+        or 'mini_batch_steps_per_iteration' in kwargs
+    )
+    kwargs.update(
+        initial_clusters='kmeans_plus_plus',
+        num_starts=2 if several else 1,
+        seed=2,
+    )
     found = []
     for replicas in (1, 2):
       strategy = None
@@ -265,9 +275,7 @@ class StrategiesTest(tf.test.TestCase, parameterized.TestCase):
       kmeans = _kmeans(
           config=testing.run_config(
               train_distribute=strategy,
-              session_config=tf.compat.v1.ConfigProto(
-                  device_count={'CPU': 2}, allow_soft_placement=True
-              ),
+              session_config=testing.cpus(2),
           ),
           **kwargs,
       )

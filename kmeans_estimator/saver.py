@@ -137,9 +137,9 @@ class KMeansSaver(tf.compat.v1.train.Saver):
     wanted = self._num_clusters
     if rows > wanted and not initialized:
       raise ValueError(
-          f'num_clusters is {wanted}, but training in {save_path} had chosen '
-          f'{rows} initial centers and more were missing. Give the num_clusters '
-          'of that training, or another model_dir.'
+          f'num_clusters is {wanted}, but the training that wrote {save_path} '
+          f'had chosen {rows} initial centers, and more were missing. Give the '
+          'num_clusters of that training, or another model_dir.'
       )
     if initialized and rows != wanted:
       raise ValueError(

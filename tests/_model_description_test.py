@@ -2,9 +2,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """Tests for kmeans_estimator._model_description."""
 
+import functools
 import glob
 import json
 import os
+import shutil
 
 from absl.testing import parameterized
 import numpy as np
@@ -24,19 +26,31 @@ def _batch(features=_POINTS):
   return kmeans_estimator.inputs.array_input_fn(features)
 
 
+def _kmeans(model_dir=None, **kwargs):
+  return kmeans_estimator.KMeans(
+      3,
+      model_dir=model_dir,
+      initial_clusters=_CENTERS,
+      config=testing.run_config(),
+      **kwargs,
+  )
+
+
+@functools.lru_cache(maxsize=None)
+def _model_dir_on_ab():
+  return _kmeans().train(_batch(_AB), steps=1).model_dir
+
+
 class DescriptionTest(tf.test.TestCase, parameterized.TestCase):
 
-  def _kmeans(self, model_dir=None, **kwargs):
-    return kmeans_estimator.KMeans(
-        3,
-        model_dir=model_dir,
-        initial_clusters=_CENTERS,
-        config=testing.run_config(),
-        **kwargs,
-    )
-
   def _trained(self, features=_POINTS, **kwargs):
-    return self._kmeans(**kwargs).train(_batch(features), steps=1)
+    return _kmeans(**kwargs).train(_batch(features), steps=1)
+
+  def _trained_on_ab(self):
+    """Returns a copy of a model that was trained once."""
+    model_dir = os.path.join(testing.temporary_folder(self), 'model')
+    shutil.copytree(_model_dir_on_ab(), model_dir)
+    return _kmeans(model_dir)
 
   def _file(self, kmeans):
     return os.path.join(kmeans.model_dir, 'kmeans.json')
@@ -65,7 +79,7 @@ class DescriptionTest(tf.test.TestCase, parameterized.TestCase):
     )
 
   def test_different_feature_names_are_refused(self):
-    kmeans = self._trained(_AB)
+    kmeans = self._trained_on_ab()
     for use in self._uses(kmeans):
       use(_AB)
       with self.assertRaisesRegex(
@@ -82,7 +96,7 @@ class DescriptionTest(tf.test.TestCase, parameterized.TestCase):
     self.assertEqual(self._content(kmeans)['feature_names'], ['a', 'b'])
     # Feature columns ignore further features.
     kmeans.score(_batch({**_AB, 'd': _POINTS}))
-    other = self._kmeans(
+    other = _kmeans(
         kmeans.model_dir,
         feature_columns=[tf.feature_column.numeric_column(n) for n in 'ac'],
     )
@@ -91,7 +105,7 @@ class DescriptionTest(tf.test.TestCase, parameterized.TestCase):
 
   def test_different_metric_is_refused(self):
     trained = self._trained(distance_metric='cosine')
-    other = self._kmeans(trained.model_dir)
+    other = _kmeans(trained.model_dir)
     for use in self._uses(other):
       with self.assertRaisesRegex(
           ValueError,
@@ -102,7 +116,7 @@ class DescriptionTest(tf.test.TestCase, parameterized.TestCase):
         use(_POINTS)
 
   def test_matrix_has_no_names_to_compare(self):
-    kmeans = self._trained(_AB)
+    kmeans = self._trained_on_ab()
     for use in self._uses(kmeans):
       use(_POINTS)
     # Training on a matrix keeps the names.
@@ -111,20 +125,20 @@ class DescriptionTest(tf.test.TestCase, parameterized.TestCase):
 
   @parameterized.parameters(None, '', '{', '[]', '{"other": 1}')
   def test_without_a_description_nothing_is_refused(self, content):
-    kmeans = self._trained(_AB)
+    kmeans = self._trained_on_ab()
     os.remove(self._file(kmeans))
     if content is not None:
       with open(self._file(kmeans), 'w', encoding='utf-8') as file:
         file.write(content)
     kmeans.score(_batch(_AC))
-    self._kmeans(kmeans.model_dir, distance_metric='cosine').score(_batch())
+    _kmeans(kmeans.model_dir, distance_metric='cosine').score(_batch())
     # This training writes the description.
     kmeans.train(_batch(_AB), steps=1)
     with self.assertRaisesRegex(ValueError, 'was trained on'):
       kmeans.score(_batch(_AC))
 
   def test_new_model_replaces_the_description_of_an_old_model(self):
-    kmeans = self._trained(_AB)
+    kmeans = self._trained_on_ab()
     for path in glob.glob(os.path.join(kmeans.model_dir, '*ck*p*t*')):
       os.remove(path)
     self._trained(model_dir=kmeans.model_dir, distance_metric='cosine')
@@ -142,7 +156,7 @@ class DescriptionTest(tf.test.TestCase, parameterized.TestCase):
     self.assertFalse(os.path.exists(self._file(kmeans)))
 
   def test_given_checkpoint_is_checked_against_its_folder(self):
-    kmeans = self._trained(_AB)
+    kmeans = self._trained_on_ab()
     other = self._trained(_AC)
     with self.assertRaisesRegex(ValueError, f'in {other.model_dir} was'):
       kmeans.evaluate(
@@ -150,7 +164,7 @@ class DescriptionTest(tf.test.TestCase, parameterized.TestCase):
       )
 
   def test_export_checks_the_names_of_the_receiver(self):
-    kmeans = self._trained(_AB)
+    kmeans = self._trained_on_ab()
 
     def named(names):
       def receive():
@@ -174,7 +188,7 @@ class DescriptionTest(tf.test.TestCase, parameterized.TestCase):
       kmeans.export_saved_model(self.get_temp_dir(), named('ac'))
 
   def test_reference_continues_training_of_a_described_model(self):
-    kmeans = self._trained(_AB)
+    kmeans = self._trained_on_ab()
     reference = testing.ReferenceKMeans(3, model_dir=kmeans.model_dir)
 
     def input_fn():

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Tests for kmeans_estimator.kmeans: the Estimator as users call it."""
 
+import functools
 import os
 
 from absl.testing import parameterized
@@ -29,8 +30,24 @@ def _forever(points=_POINTS, labels=None):
   return input_fn
 
 
+@functools.lru_cache(maxsize=None)
+def _trained():
+  """Returns a model of one step, which tests share and must not train."""
+  return _kmeans().train(_forever(), steps=1)
+
+
 def _once(points=_POINTS):
   return lambda: tf.data.Dataset.from_tensors(points)
+
+
+class _CentersHook(tf.compat.v1.train.SessionRunHook):
+  """Keeps the centers at the end of training."""
+
+  def begin(self):
+    self._clusters, = tf.compat.v1.global_variables('clusters')
+
+  def end(self, session):
+    self.centers = session.run(self._clusters)
 
 
 class ConstructorTest(tf.test.TestCase, parameterized.TestCase):
@@ -204,7 +221,7 @@ class TrainingTest(tf.test.TestCase, parameterized.TestCase):
       _kmeans().train(_once(np.array([['a']])))
 
   def test_other_columns_are_refused(self):
-    kmeans = _kmeans().train(_forever(), steps=1)
+    kmeans = _trained()
     wide = np.zeros([5, 4], np.float32)
     for use in (
         lambda f: kmeans.train(f, steps=1),
@@ -223,7 +240,7 @@ class TrainingTest(tf.test.TestCase, parameterized.TestCase):
           output_signature=tf.TensorSpec([None, None], tf.float32),
       )
 
-    kmeans = _kmeans().train(_forever(), steps=1)
+    kmeans = _trained()
     for use in (kmeans.train, kmeans.score):
       with self.assertRaisesRegex(
           tf.errors.InvalidArgumentError,
@@ -246,7 +263,7 @@ class TrainingTest(tf.test.TestCase, parameterized.TestCase):
       ('values', lambda: (tf.zeros([3, 2]), None, 0), '3 values: .*, None,'),
   )
   def test_result_of_input_fn(self, input_fn, got):
-    kmeans = _kmeans().train(_forever(), steps=1)
+    kmeans = _trained()
     for use in (
         lambda f: kmeans.train(f, steps=1),
         kmeans.score,
@@ -259,8 +276,7 @@ class TrainingTest(tf.test.TestCase, parameterized.TestCase):
         use(input_fn)
 
   def test_other_number_of_clusters_is_refused(self):
-    model_dir = _kmeans().train(_forever(), steps=1).model_dir
-    other = _kmeans(4, model_dir=model_dir)
+    other = _kmeans(4, model_dir=_trained().model_dir)
     with self.assertRaisesRegex(ValueError, 'num_clusters is 4.*has 3'):
       other.train(_forever(), steps=1)
     with self.assertRaisesRegex(ValueError, 'num_clusters is 4.*has 3'):
@@ -291,7 +307,7 @@ class TrainingTest(tf.test.TestCase, parameterized.TestCase):
     self.assertTrue(np.isfinite(kmeans.score(_once())))
 
   def test_nan_in_prediction_stays_in_its_row(self):
-    kmeans = _kmeans().train(_forever(), steps=1)
+    kmeans = _trained()
     bad = _POINTS.copy()
     bad[7, 1] = np.nan
     expected = list(kmeans.transform(_once()))
@@ -307,9 +323,16 @@ class TrainingTest(tf.test.TestCase, parameterized.TestCase):
       kmeans = _kmeans(
           seed=seed,
           initial_clusters=init,
-          config=testing.run_config(tf_random_seed=tf_random_seed),
+          # Without checkpoints training takes half the time.
+          config=testing.run_config(
+              tf_random_seed=tf_random_seed,
+              save_checkpoints_steps=None,
+              save_checkpoints_secs=None,
+          ),
       )
-      return kmeans.train(_forever(), max_steps=1).cluster_centers()
+      hook = _CentersHook()
+      kmeans.train(_forever(), max_steps=1, hooks=[hook])
+      return hook.centers
 
     one = centers(1)
     self.assertAllEqual(one, centers(1))

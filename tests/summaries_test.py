@@ -213,9 +213,7 @@ class ClusterSummaryHookTest(tf.test.TestCase, parameterized.TestCase):
             train_distribute=tf.distribute.MirroredStrategy(
                 ['CPU:0', 'CPU:1']
             ),
-            session_config=tf.compat.v1.ConfigProto(
-                device_count={'CPU': 2}, allow_soft_placement=True
-            ),
+            session_config=testing.cpus(2),
         ),
     )
     kmeans.train(

@@ -10,6 +10,7 @@ import collections
 from concurrent import futures
 import contextlib
 import dataclasses
+import functools
 import itertools
 import threading
 from unittest import mock
@@ -210,6 +211,13 @@ class WithoutTpuTest(tf.test.TestCase, parameterized.TestCase):
     )
 
 
+@functools.lru_cache(maxsize=None)
+def trained_on_host():
+  """Returns a model that tests share and must not train."""
+  kmeans = kmeans_estimator.KMeans(K, config=testing.run_config())
+  return kmeans.train(testing.input_fn(*BATCHES), steps=2)
+
+
 class CoreTest(tf.test.TestCase, parameterized.TestCase):
   """What a core of a TPU runs, run on a CPU."""
 
@@ -395,9 +403,7 @@ class CoreTest(tf.test.TestCase, parameterized.TestCase):
       self.assertTrue((center == np.concatenate(BATCHES)).all(axis=1).any())
 
   def test_goes_on_from_a_checkpoint_of_a_host(self):
-    folder = testing.temporary_folder(self)
-    kmeans = kmeans_estimator.KMeans(K, folder, config=testing.run_config())
-    kmeans.train(testing.input_fn(*BATCHES), steps=2)
+    kmeans = trained_on_host()
     for mode in MODES.TRAIN, MODES.EVAL, MODES.PREDICT:
       with self._core(kmeans, mode) as (session, _, _, scaffold):
         scaffold.saver.restore(session, kmeans.latest_checkpoint())
@@ -406,9 +412,7 @@ class CoreTest(tf.test.TestCase, parameterized.TestCase):
         )
 
   def test_evaluation(self):
-    folder = testing.temporary_folder(self)
-    kmeans = kmeans_estimator.KMeans(K, folder, config=testing.run_config())
-    kmeans.train(testing.input_fn(*BATCHES), steps=2)
+    kmeans = trained_on_host()
     metrics = {}
 
     def build(spec):
@@ -432,9 +436,7 @@ class CoreTest(tf.test.TestCase, parameterized.TestCase):
       self.assertAllClose(session.run(value), expected['score'])
 
   def test_prediction(self):
-    folder = testing.temporary_folder(self)
-    kmeans = kmeans_estimator.KMeans(K, folder, config=testing.run_config())
-    kmeans.train(testing.input_fn(*BATCHES), steps=2)
+    kmeans = trained_on_host()
     with self._core(kmeans, MODES.PREDICT) as (session, batch, spec, scaffold):
       self.assertEqual(spec.predictions['all_distances'].shape, [N, K])
       self.assertEqual(spec.predictions['cluster_index'].shape, [N])

@@ -241,7 +241,7 @@ class StrategiesTest(tf.test.TestCase, parameterized.TestCase):
   )
   def test_replicas_make_one_step_together(self, **kwargs):
     tf.config.set_soft_device_placement(True)
-    kwargs.update(initial_clusters='kmeans_plus_plus', num_starts=3, seed=2)
+    kwargs.update(initial_clusters='kmeans_plus_plus', num_starts=2, seed=2)
     found = []
     for replicas in (1, 2):
       strategy = None
@@ -265,9 +265,7 @@ class StrategiesTest(tf.test.TestCase, parameterized.TestCase):
       kmeans = _kmeans(
           config=testing.run_config(
               train_distribute=strategy,
-              session_config=tf.compat.v1.ConfigProto(
-                  device_count={'CPU': 2}, allow_soft_placement=True
-              ),
+              session_config=testing.cpus(2),
           ),
           **kwargs,
       )

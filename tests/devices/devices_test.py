@@ -8,6 +8,7 @@ cannot infer from the shapes of the input. Other tests look up the kernels of
 all ops.
 """
 
+import collections
 from unittest import mock
 
 from absl.testing import parameterized
@@ -257,6 +258,10 @@ class AutomaticallyCompiledTest(tf.test.TestCase, parameterized.TestCase):
     )
 
 
+def _names(nodes):
+  return [f'{node.op} {node.name}' for node in nodes]
+
+
 class KernelsTest(parameterized.TestCase):
   """Tests that TensorFlow's registry has kernels of all ops for a device."""
 
@@ -269,19 +274,39 @@ class KernelsTest(parameterized.TestCase):
   )
   _NUM_CLUSTERS = 64
 
-  def _assert_all_have_kernels(self, build, may_have_none=lambda node: False):
+  def _assert_all_have_kernels(self, build):
     """Checks that each device has kernels for the ops of a function."""
+    # `test_graph_is_the_same_for_every_device`, so build it for one device.
+    graph = self._graph(build, placement.DEVICES[0])
     for device in placement.DEVICES:
-      with tf.Graph().as_default() as graph, tf.device(device):
-        build()
-      self.assertEmpty(
-          [
-              f'{node.op} {node.name}'
-              for node in placement.without_kernel(graph, device)
-              if not may_have_none(node)
-          ],
-          device,
+      self.assertEmpty(_names(placement.without_kernel(graph, device)), device)
+
+  def _graph(self, build, device):
+    with tf.Graph().as_default() as graph, tf.device(device):
+      build()
+    return graph
+
+  @parameterized.parameters(
+      (RULES[0][1], [None, 32]), (RULES[2][1], [4096, 32])
+  )
+  def test_graph_is_the_same_for_every_device(self, rule, shape):
+    def build():
+      kmeans = clustering_ops.KMeans(
+          tf.compat.v1.placeholder(tf.float32, shape),
+          self._NUM_CLUSTERS,
+          initial_clusters='kmeans_plus_plus',
+          **rule,
       )
+      kmeans.training_graph()
+
+    first, *others = (
+        collections.Counter(
+            node.op for node in placement.nodes(self._graph(build, device))
+        )
+        for device in placement.DEVICES
+    )
+    for other in others:
+      self.assertEqual(other, first)
 
   @parameterized.named_parameters(
       *(
@@ -401,11 +426,11 @@ class KernelsTest(parameterized.TestCase):
     for graph in graphs:
       for device in placement.DEVICES:
         self.assertEmpty(
-            [
-                f'{node.op} {node.name}'
+            _names(
+                node
                 for node in placement.without_kernel(graph, device)
                 if not may_have_none(node)
-            ],
+            ),
             device,
         )
 

@@ -22,9 +22,7 @@ def _score(devices, points):
       config=testing.run_config(
           train_distribute=strategy,
           eval_distribute=strategy,
-          session_config=tf.compat.v1.ConfigProto(
-              device_count={'CPU': len(devices)}, allow_soft_placement=True
-          ),
+          session_config=testing.cpus(len(devices)),
       ),
   )
   shards = np.split(points, len(devices))

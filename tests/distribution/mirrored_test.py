@@ -2,6 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Tests training and evaluation on several devices of one process."""
 
+import functools
+
 from absl.testing import parameterized
 import numpy as np
 import pytest
@@ -40,7 +42,7 @@ def _strategy(replicas):
   )
 
 
-def _kmeans(replicas, model_dir=None, **kwargs):
+def _kmeans(replicas, model_dir=None, checkpoints=100, **kwargs):
   """Creates an Estimator on `replicas` CPUs; None: without a strategy."""
   strategy = _strategy(replicas)
   return kmeans_estimator.KMeansClustering(
@@ -50,9 +52,8 @@ def _kmeans(replicas, model_dir=None, **kwargs):
           train_distribute=strategy,
           eval_distribute=strategy,
           tf_random_seed=7,
-          session_config=tf.compat.v1.ConfigProto(
-              device_count={'CPU': 4}, allow_soft_placement=True
-          ),
+          save_checkpoints_steps=checkpoints,
+          session_config=testing.cpus(4),
       ),
       **kwargs,
   )
@@ -103,16 +104,17 @@ class _Copies(tf.compat.v1.train.SessionRunHook):
 @implementations.native_and_portable
 class StepTest(tf.test.TestCase, parameterized.TestCase):
 
-  @parameterized.product(
-      rule=list(_RULES),
-      metric_and_replicas=(
-          (numpy_model.SQUARED_EUCLIDEAN, 4), (numpy_model.COSINE, 2)
-      ),
+  @parameterized.parameters(
+      ('full_batch', numpy_model.SQUARED_EUCLIDEAN, 4),
+      ('full_batch', numpy_model.COSINE, 2),
+      ('mini_batch', numpy_model.SQUARED_EUCLIDEAN, 2),
+      ('mini_batch', numpy_model.COSINE, 2),
+      ('iterations_of_two_steps', numpy_model.SQUARED_EUCLIDEAN, 2),
+      ('iterations_of_two_steps', numpy_model.COSINE, 2),
   )
   def test_step_equals_one_step_on_the_batches_of_all_replicas(
-      self, rule, metric_and_replicas
+      self, rule, metric, replicas
   ):
-    metric, replicas = metric_and_replicas
     kmeans = _kmeans(
         replicas,
         initial_clusters=_CENTERS,
@@ -147,6 +149,27 @@ class StepTest(tf.test.TestCase, parameterized.TestCase):
     np.testing.assert_allclose(evaluated['loss'], score, 1e-4)
 
 
+def _trained_and_scored(strategy):
+  kmeans = kmeans_estimator.KMeansClustering(
+      _K,
+      initial_clusters='kmeans_plus_plus',
+      mini_batch_steps_per_iteration=2,
+      config=testing.run_config(
+          train_distribute=strategy,
+          eval_distribute=strategy,
+          tf_random_seed=7,
+      ),
+  )
+  kmeans.train(testing.input_fn(*_BATCHES))
+  values = testing.checkpoint_values(kmeans.model_dir)
+  return {**values, 'score': kmeans.score(testing.input_fn(*_BATCHES))}
+
+
+@functools.lru_cache(maxsize=None)
+def _trained_without_a_strategy():
+  return _trained_and_scored(None)
+
+
 class OneReplicaTest(tf.test.TestCase, parameterized.TestCase):
 
   @parameterized.parameters(
@@ -155,24 +178,9 @@ class OneReplicaTest(tf.test.TestCase, parameterized.TestCase):
       tf.distribute.MultiWorkerMirroredStrategy,
   )
   def test_one_replica_trains_as_without_a_strategy(self, make_strategy):
-    strategy = make_strategy()
-    values = []
-    for distribute in (None, strategy):
-      kmeans = kmeans_estimator.KMeansClustering(
-          _K,
-          initial_clusters='kmeans_plus_plus',
-          mini_batch_steps_per_iteration=2,
-          config=testing.run_config(
-              train_distribute=distribute,
-              eval_distribute=distribute,
-              tf_random_seed=7,
-          ),
-      )
-      kmeans.train(testing.input_fn(*_BATCHES))
-      values.append(testing.checkpoint_values(kmeans.model_dir))
-      values[-1]['score'] = kmeans.score(testing.input_fn(*_BATCHES))
-    for name, value in values[0].items():
-      np.testing.assert_array_equal(values[1][name], value, name)
+    values = _trained_and_scored(make_strategy())
+    for name, value in _trained_without_a_strategy().items():
+      np.testing.assert_array_equal(values[name], value, name)
 
 
 class InitializationTest(tf.test.TestCase, parameterized.TestCase):
@@ -265,26 +273,27 @@ class BadBatchTest(tf.test.TestCase, parameterized.TestCase):
 
   @parameterized.parameters('full_batch', 'iterations_of_two_steps')
   def test_nan_on_one_replica_changes_no_variable(self, rule):
-    kmeans = _kmeans(2, initial_clusters=_CENTERS, **_RULES[rule])
-    kmeans.train(_shards(_BATCHES[:2], 2))
-    before = testing.checkpoint_values(kmeans.model_dir)
-
+    kmeans = _kmeans(
+        2, checkpoints=1, initial_clusters=_CENTERS, **_RULES[rule]
+    )
     bad = _BATCHES[2].copy()
     bad[_ROWS - 3, 1] = np.nan
     with self.assertRaisesRegex(
         tf.errors.InvalidArgumentError,
         r'holds NaN or Inf.*columns:\] \[\[1\]\]',
     ):
-      kmeans.train(_shards([bad], 2))
-    after = testing.checkpoint_values(kmeans.model_dir)
-    for name, value in before.items():
-      np.testing.assert_array_equal(after[name], value, name)
-
-    kmeans.train(_shards(_BATCHES[2:], 2))
+      kmeans.train(_shards([*_BATCHES[:2], bad], 2))
     state = numpy_model.initial_state(
         _CENTERS, numpy_model.SQUARED_EUCLIDEAN, _steps_per_iteration(rule)
     )
-    for batch in _BATCHES:
+    for batch in _BATCHES[:2]:
+      state, _ = numpy_model.step(state, batch)
+    values = testing.checkpoint_values(kmeans.model_dir)
+    self.assertEqual(values['global_step'], 2)
+    testing.assert_state(values, state)
+
+    kmeans.train(_shards(_BATCHES[2:], 2))
+    for batch in _BATCHES[2:]:
       state, _ = numpy_model.step(state, batch)
     testing.assert_state(testing.checkpoint_values(kmeans.model_dir), state)
 

@@ -26,6 +26,9 @@ import tensorflow as tf
 from kmeans_estimator import estimator as estimator_lib
 from tests.helpers import numpy_model
 from tests.helpers import sessions
+from tests.helpers import shortcuts
+
+shortcuts.take()
 
 # The reference: KMeans of TensorFlow and tensorflow-estimator, the oracle of
 # the tests.
@@ -313,6 +316,16 @@ def run_config(**kwargs) -> Any:
   return estimator_lib.RunConfig(
       log_step_count_steps=None, save_summary_steps=None, **kwargs
   )
+
+
+def cpus(number: int) -> tf.compat.v1.ConfigProto:
+  """Returns a session config with several CPUs, otherwise Estimator's own."""
+  config = tf.compat.v1.ConfigProto(
+      device_count={'CPU': number}, allow_soft_placement=True
+  )
+  rewriting = config.graph_options.rewrite_options
+  rewriting.meta_optimizer_iterations = rewriting.ONE
+  return config
 
 
 def blobs(

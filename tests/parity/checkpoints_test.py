@@ -2,9 +2,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """Tests that checkpoints of this package and the reference are compatible."""
 
+import functools
 import json
 import os
 import shutil
+import tempfile
 
 from absl.testing import absltest
 from absl.testing import parameterized
@@ -53,6 +55,28 @@ def steps_per_iteration(arguments):
 
 def metric_of(arguments):
   return arguments.get('distance_metric', numpy_model.SQUARED_EUCLIDEAN)
+
+
+# Of the checkpoints that tests share.
+_FOLDER = tempfile.TemporaryDirectory()
+
+
+@functools.lru_cache(maxsize=None)
+def _graphs(mode, metric):
+  """Returns a graph of each implementation, and an untrained checkpoint."""
+  graphs = [
+      testing.TrainingGraph(
+          kmeans_class,
+          BATCHES[0],
+          K,
+          initial_clusters=BATCHES[0, :K],
+          distance_metric=metric,
+          **MODES[mode],
+      )
+      for kmeans_class in GRAPHS
+  ]
+  folder = tempfile.mkdtemp(dir=_FOLDER.name)
+  return graphs, graphs[0].save(os.path.join(folder, 'untrained'))
 
 
 class CheckpointsTest(parameterized.TestCase):
@@ -160,22 +184,15 @@ class CheckpointsTest(parameterized.TestCase):
   def test_training_alternates_between_ours_and_the_reference(
       self, mode, metric, steps
   ):
-    arguments = dict(
-        initial_clusters=BATCHES[0, :K], distance_metric=metric, **MODES[mode]
-    )
     folder = testing.temporary_folder(self)
+    graphs, untrained = _graphs(mode, metric)
     path = None
-    graphs = [
-        testing.TrainingGraph(kmeans_class, BATCHES[0], K, **arguments)
-        for kmeans_class in GRAPHS
-    ]
-    m = steps_per_iteration(arguments)
+    m = steps_per_iteration(MODES[mode])
     state = numpy_model.initial_state(BATCHES[0, :K], metric, m)
     # Train with ours, then with the reference, then with ours again.
     for turn, graph in enumerate([*graphs, graphs[0]]):
-      if path:
-        graph.restore(path)
-      else:
+      graph.restore(path or untrained)
+      if not path:
         graph.initialize(BATCHES[0])
       for batch in BATCHES[turn : turn + steps]:
         state, _ = numpy_model.step(state, batch)

@@ -2,7 +2,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Tests prediction, evaluation and export against the reference."""
 
+import functools
 import os
+import tempfile
 
 from absl.testing import absltest
 from absl.testing import parameterized
@@ -14,6 +16,8 @@ from kmeans_estimator import estimator as estimator_lib
 from tests.helpers import numpy_model
 from tests.helpers import testing
 
+# Of the checkpoints that tests share.
+_FOLDER = tempfile.TemporaryDirectory()
 # This package and the reference.
 ESTIMATORS = kmeans_estimator.KMeans, testing.ReferenceKMeans
 MODES = {
@@ -23,8 +27,21 @@ MODES = {
 }
 
 
-def train(model_dir, points, centers, **kwargs):
-  """Trains two steps with the reference, which writes a checkpoint."""
+@functools.lru_cache(maxsize=None)
+def train(n, d, k, seed, **kwargs):
+  """Trains two steps with the reference, which writes a checkpoint.
+
+  No test changes the checkpoint, so tests share it.
+
+  Returns:
+    The folder of the checkpoint, the points, and the centers after training.
+  """
+  points, centers = testing.blobs(n, d, k, seed)
+  if kwargs['distance_metric'] == numpy_model.COSINE:
+    # With one column a negative point is equally far from all positive centers,
+    # and rounding would break the tie in the reference.
+    points, centers = abs(points), abs(centers)
+  model_dir = tempfile.mkdtemp(dir=_FOLDER.name)
   graph = testing.TrainingGraph(
       testing.reference_ops.KMeans,
       points,
@@ -37,7 +54,7 @@ def train(model_dir, points, centers, **kwargs):
     graph.step(points[: len(points) // 2 + 1])
     graph.step(points[len(points) // 2 :])
     graph.save(os.path.join(model_dir, 'model.ckpt'))
-    return graph.values()['clusters']
+    return model_dir, points, graph.values()['clusters']
 
 
 def stack(rows):
@@ -79,14 +96,8 @@ class PredictionTest(parameterized.TestCase):
   def test_predictions_and_scores_equal_the_reference(
       self, metric, mode, n, d, k
   ):
-    points, centers = testing.blobs(n, d, k, seed=n)
-    if metric == numpy_model.COSINE:
-      # With one column a negative point is equally far from all positive
-      # centers, and rounding would break the tie in the reference.
-      points, centers = abs(points), abs(centers)
     kwargs = dict(distance_metric=metric, **MODES[mode])
-    model_dir = testing.temporary_folder(self)
-    centers = train(model_dir, points, centers, **kwargs)
+    model_dir, points, centers = train(n, d, k, n, **kwargs)
     ours, reference = (
         kmeans_class(k, model_dir, config=testing.run_config(), **kwargs)
         for kmeans_class in ESTIMATORS
@@ -117,10 +128,8 @@ class PredictionTest(parameterized.TestCase):
 
   @parameterized.product(metric=numpy_model.METRICS, steps=(1, 2, None))
   def test_evaluation_returns_the_mean_loss_of_batches(self, metric, steps):
-    points, centers = testing.blobs(60, 3, 4, seed=1)
-    model_dir = testing.temporary_folder(self)
     kwargs = dict(distance_metric=metric, use_mini_batch=False)
-    train(model_dir, points, centers, **kwargs)
+    model_dir, points, _ = train(60, 3, 4, 1, **kwargs)
     ask = testing.input_fn(points[:10], points[10:15], points[15:])
     actual, expected = (
         kmeans_class(
@@ -135,10 +144,9 @@ class PredictionTest(parameterized.TestCase):
 
   @parameterized.product(metric=numpy_model.METRICS, mode=tuple(MODES))
   def test_exports_equal_those_of_the_reference(self, metric, mode):
-    points, centers = testing.blobs(40, 3, 5, seed=2)
     kwargs = dict(distance_metric=metric, **MODES[mode])
-    model_dir = testing.temporary_folder(self)
-    train(model_dir, points, centers, **kwargs)
+    # The checkpoint of a test above.
+    model_dir, *_ = train(40, 3, 5, 40, **kwargs)
     (ours, our_session), (reference, session) = (
         export(
             kmeans_class(5, model_dir, config=testing.run_config(), **kwargs),

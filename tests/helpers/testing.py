@@ -126,7 +126,7 @@ def _constant_of(value):
 
 
 def _key_of_graph(kmeans_class, shards, is_list, num_clusters, kwargs):
-  """Returns a key for `sessions.borrow`; equal if only initial centers differ."""
+  """Returns a key for `sessions.borrow`, which ignores initial centers."""
   init = kwargs.get('initial_clusters', 'random')
   if isinstance(init, str) and (
       kmeans_class is reference_ops.KMeans or kwargs.get('random_seed') is None

@@ -260,7 +260,7 @@ kmeans.export_saved_model(kmeans.model_dir + '/export', receive)
 class RestoreTest(tf.test.TestCase):
 
   def test_restore_tf_estimator_restores_both_namespaces(self):
-    result = running.run('-c', _RESTORE, TF_CPP_MIN_LOG_LEVEL='3')
+    result = running.run_forked('-c', _RESTORE, TF_CPP_MIN_LOG_LEVEL='3')
     self.assertEqual(result.status, 0, result.err)
     lines = dict(
         (line.partition(' ')[::2]) for line in result.out.splitlines()

@@ -4,8 +4,6 @@
 
 import os
 import signal
-import subprocess
-import sys
 import textwrap
 import threading
 
@@ -214,26 +212,13 @@ class ProcessTest(parameterized.TestCase):
 
   def _start(self, script):
     self._model_dir = os.path.join(testing.temporary_folder(self), 'model')
-    process = subprocess.Popen(
-        [
-            sys.executable,
-            '-c',
-            _OBEYS_SIGINT + _SCRIPT + script,
-            self._model_dir,
-        ],
-        env={
-            **os.environ,
-            'PYTHONPATH': running.ROOT,
-            'CUDA_VISIBLE_DEVICES': '',
-            'TF_CPP_MIN_LOG_LEVEL': '3',
-        },
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
+    process = running.start_forked(
+        '-c',
+        _OBEYS_SIGINT + _SCRIPT + script,
+        self._model_dir,
+        TF_CPP_MIN_LOG_LEVEL='3',
     )
-    self.addCleanup(process.communicate)
-    self.addCleanup(process.kill)
+    self.addCleanup(process.close)
     return process
 
   def _wait_for_step(self, process, step):
@@ -260,8 +245,8 @@ class ProcessTest(parameterized.TestCase):
     process.send_signal(number)
     self._wait_for(process, f'Got {number.name}: training ends')
     self._give_batch(process)
-    _, err = process.communicate()
-    self.assertEqual(process.returncode, -number, err)
+    err = process.stderr.read()
+    self.assertEqual(process.wait(), -number, err)
     self.assertEqual('KeyboardInterrupt' in err, number == signal.SIGINT)
     values = testing.checkpoint_values(self._model_dir)
     self.assertEqual(values['global_step'], 4)
@@ -273,8 +258,7 @@ class ProcessTest(parameterized.TestCase):
     process.send_signal(first)
     self._wait_for(process, f'Got {first.name}')
     process.send_signal(second)
-    process.wait()
-    self.assertEqual(process.returncode, -second)
+    self.assertEqual(process.wait(), -second)
 
   def test_second_signal_calls_the_handler_of_the_program(self):
     process = self._start(textwrap.dedent("""
@@ -286,8 +270,7 @@ class ProcessTest(parameterized.TestCase):
     self._wait_for(process, 'Got SIGTERM')
     process.send_signal(signal.SIGTERM)
     self._give_batch(process)
-    process.communicate()
-    self.assertEqual(process.returncode, 5)
+    self.assertEqual(process.wait(), 5)
 
   def test_before_the_first_step_there_is_nothing_to_save(self):
     process = self._start(textwrap.dedent("""
@@ -296,8 +279,7 @@ class ProcessTest(parameterized.TestCase):
     # For a batch to choose the centers from.
     self.assertEqual(process.stdout.readline(), 'waits\n')
     process.send_signal(signal.SIGTERM)
-    process.wait()
-    self.assertEqual(process.returncode, -signal.SIGTERM)
+    self.assertEqual(process.wait(), -signal.SIGTERM)
 
 
 if __name__ == '__main__':

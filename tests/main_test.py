@@ -228,13 +228,13 @@ print(tf.constant(kmeans.cluster_centers()).numpy().round(2).tolist())
 @pytest.mark.slow
 class WithTensorFlowTest(tf.test.TestCase, parameterized.TestCase):
 
-  def _run(self, source, *flags, **others):
+  def _run(self, source, *flags, run=running.run_forked, **others):
     folder = testing.temporary_folder(self)
     for name, text in {'script': source, **others}.items():
       with open(os.path.join(folder, name + '.py'), 'w') as f:
         f.write(text)
     self._script = os.path.join(folder, 'script.py')
-    return running.run(
+    return run(
         '-m',
         'kmeans_estimator',
         *flags,
@@ -243,7 +243,10 @@ class WithTensorFlowTest(tf.test.TestCase, parameterized.TestCase):
     )
 
   def test_script_for_tensorflow_1_runs(self):
-    result = self._run(_AS_TENSORFLOW_1, beside='import tensorflow as tf')
+    # In a new interpreter: TensorFlow is imported when the script asks for it.
+    result = self._run(
+        _AS_TENSORFLOW_1, run=running.run, beside='import tensorflow as tf'
+    )
     self.assertEqual(result.status, 0, result.err)
 
   def test_script_for_tensorflow_2_runs(self):
@@ -340,7 +343,7 @@ class WithTensorFlowTest(tf.test.TestCase, parameterized.TestCase):
 class VersionTest(tf.test.TestCase):
 
   def test_version(self):
-    result = running.run('-m', 'kmeans_estimator', '--version')
+    result = running.run_forked('-m', 'kmeans_estimator', '--version')
     self.assertEqual(result.status, 0, result.err)
     package, tensorflow, python, ops = result.out.splitlines()
     self.assertEqual(

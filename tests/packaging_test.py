@@ -136,7 +136,7 @@ class PackagingTest(absltest.TestCase):
 
   def _run_program(self, folder):
     """Runs _PROGRAM with the installed package; returns its second line."""
-    result = running.run(
+    result = running.run_forked(
         '-c', _PROGRAM, cwd=str(folder), PYTHONPATH=str(folder)
     )
     self.assertEqual(result.status, 0, result.err)
@@ -195,14 +195,15 @@ class PackagingTest(absltest.TestCase):
         [path for path in sources if not (self.checkout / path).exists()]
     )
     # Imports every file of tests, and runs some of them.
-    output = self._run(
+    result = running.run_forked(
         *('-m', 'pytest', '-q', '-n', '0', '-p', 'no:cacheprovider'),
         *('-k', 'CommandsTest or ImportsTest or CheckReleaseTest'),
-        CUDA_VISIBLE_DEVICES='',
+        cwd=str(self.checkout),
         PYTEST_ADDOPTS='',
         PYTHONPATH='',
     )
-    self.assertRegex(output, r'\d\d passed, \d{3,} deselected')
+    self.assertEqual(result.status, 0, result.out + result.err)
+    self.assertRegex(result.out, r'\d\d passed, \d{3,} deselected')
 
 
 class BuildTest(absltest.TestCase):

@@ -40,7 +40,7 @@ class InstallTest(tf.test.TestCase):
 
   @pytest.mark.slow
   def test_import_fails_clearly(self):
-    result = running.run(
+    result = running.run_forked(
         '-c',
         'import tensorflow as tf; tf.__version__ = "2.12.0"\n'
         'from kmeans_estimator import KMeans',

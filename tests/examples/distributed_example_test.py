@@ -7,8 +7,6 @@ import os
 import pathlib
 import re
 import signal
-import subprocess
-import sys
 import threading
 from unittest import mock
 
@@ -16,6 +14,7 @@ from absl.testing import absltest
 from absl.testing import parameterized
 import kubernetes_validate
 import pytest
+import tensorflow as tf
 import yaml
 
 from kmeans_estimator import estimator
@@ -28,14 +27,26 @@ pytestmark = pytest.mark.slow
 _FOLDER = pathlib.Path(running.ROOT, 'examples', 'distributed')
 
 
-def _processes_that_name(text):
-  command_lines = []
-  for path in pathlib.Path('/proc').glob('[0-9]*/cmdline'):
+# cluster.py, whose tasks do not import TensorFlow each for itself.
+_CLUSTER = f"""
+import runpy, subprocess, sys
+from tests.helpers import running
+subprocess.Popen = running.ForkingPopen
+sys.argv[0] = {str(_FOLDER / 'cluster.py')!r}
+runpy.run_path(sys.argv[0], run_name='__main__')
+"""
+
+
+def _processes_in(folder):
+  """Returns the ids of the processes that work in a folder."""
+  found = []
+  for path in pathlib.Path('/proc').glob('[0-9]*/cwd'):
     try:
-      command_lines.append(path.read_text())
-    except OSError:  # The process has ended.
+      if os.path.samefile(path, folder):
+        found.append(path.parent.name)
+    except OSError:  # The process has ended, or is not ours.
       pass
-  return [line for line in command_lines if text in line]
+  return found
 
 
 class ClusterTest(parameterized.TestCase):
@@ -45,18 +56,18 @@ class ClusterTest(parameterized.TestCase):
   )
   def test_cluster_trains_reports_its_speed_and_stops(self, kind, workers):
     folder = testing.temporary_folder(self)
-    # Models are in this folder, so the command lines of tasks contain its name.
-    result = running.run(
-        str(_FOLDER / 'cluster.py'), '--kinds', kind,
-        '--workers', str(workers), '--seconds', '1',
-        TMPDIR=folder,
+    # The tasks and their models are in this folder.
+    result = running.run_forked(
+        *('-c', _CLUSTER, '--kinds', kind),
+        *('--workers', str(workers), '--seconds', '0.2'),
+        cwd=folder, TMPDIR=folder,
     )  # pyformat: disable
     self.assertEqual(result.status, 0, result.err)
     for name in ['chief0', 'evaluator0'] + ['worker0'] * (workers - 1):
       self.assertRegex(result.out, f'\n{name} .*loss = ')
     [rows] = re.findall(rf'\n{kind} +{workers} +(\d+)', result.out)
     self.assertGreater(int(rows), 0)
-    self.assertEmpty(_processes_that_name(folder))
+    self.assertEmpty(_processes_in(folder))
     self.assertEmpty(os.listdir(folder))
 
   def test_failing_task_stops_all_tasks(self):
@@ -64,12 +75,13 @@ class ClusterTest(parameterized.TestCase):
     with open(os.path.join(folder, 'tensorflow.py'), 'w') as file:
       file.write('raise ImportError("as the test wants it")')
     result = running.run(
-        str(_FOLDER / 'cluster.py'), TMPDIR=folder, PYTHONPATH=folder
-    )
+        str(_FOLDER / 'cluster.py'),
+        cwd=folder, TMPDIR=folder, PYTHONPATH=folder,
+    )  # pyformat: disable
     self.assertEqual(result.status, 1)
     self.assertRegex(result.err, r'RuntimeError: \w+0 ended:')
     self.assertIn('ImportError: as the test wants it', result.err)
-    self.assertEmpty(_processes_that_name(folder))
+    self.assertEmpty(_processes_in(folder))
 
 
 class StopTest(parameterized.TestCase):
@@ -81,34 +93,25 @@ class StopTest(parameterized.TestCase):
     tf_config = {
         'cluster': self._addresses, 'task': {'type': job, 'index': index}
     }  # pyformat: disable
-    process = subprocess.Popen(
-        [sys.executable, str(_FOLDER / 'train.py'), self._model, *arguments],
-        env={
-            **os.environ,
-            'PYTHONPATH': running.ROOT,
-            'CUDA_VISIBLE_DEVICES': '',
-            'TF_CPP_MIN_LOG_LEVEL': '3',
-            'TF_CONFIG': json.dumps(tf_config),
-        },
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
-        text=True,
+    process = running.start_forked(
+        *(str(_FOLDER / 'train.py'), self._model, *arguments),
+        TF_CPP_MIN_LOG_LEVEL='3',
+        TF_CONFIG=json.dumps(tf_config),
     )
-    self.addCleanup(process.wait)
-    self.addCleanup(process.kill)
+    self.addCleanup(process.close)
     self._tasks[name] = process
     self._logs[name] = []
     self._at_work[name] = threading.Event()
     reader = threading.Thread(target=self._read, args=(name, process))
     self.addCleanup(reader.join)
+    self.addCleanup(process.kill)
     reader.start()
 
   def _read(self, name, process):
-    with process.stderr as lines:
-      for line in lines:
-        self._logs[name].append(line)
-        if re.search(r'loss = .*, step = [1-9]|score = ', line):
-          self._at_work[name].set()
+    for line in process.stderr:
+      self._logs[name].append(line)
+      if re.search(r'loss = .*, step = [1-9]|score = ', line):
+        self._at_work[name].set()
 
   @parameterized.parameters('parameter_server', 'multi_worker')
   def test_all_tasks_end_and_the_chief_saves_a_checkpoint(self, kind):
@@ -132,7 +135,7 @@ class StopTest(parameterized.TestCase):
     for name in trainers:
       self.assertTrue(self._at_work[name].wait(120), self._logs[name])
     for name in trainers:
-      self._tasks[name].terminate()
+      self._tasks[name].send_signal(signal.SIGTERM)
     for name in trainers:
       self.assertEqual(
           self._tasks[name].wait(120), -signal.SIGTERM, self._logs[name]
@@ -142,11 +145,18 @@ class StopTest(parameterized.TestCase):
     # After the signal only the checkpoint of the current step is saved.
     [saved] = re.findall(r'Saving checkpoints for (\d+) into', after)
     self.assertNotIn(f'Saving checkpoints for {saved} into', told)
-    values = testing.checkpoint_values(self._model)
-    self.assertEqual(values['global_step'], int(saved))
-    if servers:
-      self.assertIsNone(self._tasks['ps0'].poll())
-      self._tasks['ps0'].terminate()
+    step = testing.checkpoint_values(self._model)['global_step']
+    self.assertEqual(
+        os.path.basename(tf.train.latest_checkpoint(self._model)),
+        f'model.ckpt-{saved}',
+    )
+    if not servers:
+      self.assertEqual(step, int(saved))
+    else:
+      # The worker may finish its last step while the chief saves.
+      self.assertGreaterEqual(step, int(saved))
+      self.assertIsNone(self._tasks['ps0'].wait(0))
+      self._tasks['ps0'].send_signal(signal.SIGTERM)
       self.assertEqual(self._tasks['ps0'].wait(120), -signal.SIGTERM)
 
 

@@ -17,7 +17,7 @@ pytestmark = pytest.mark.slow
 class MigrateTest(tf.test.TestCase):
 
   def _run(self, name, *args):
-    result = running.run(
+    result = running.run_forked(
         '-m',
         'kmeans_estimator',
         os.path.join(running.ROOT, 'examples', 'migrate', name),

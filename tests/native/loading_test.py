@@ -87,7 +87,9 @@ class LoadingTest(tf.test.TestCase):
 class VersionsTest(tf.test.TestCase):
 
   def _versions(self, **environment):
-    result = running.run('-m', 'kmeans_estimator', '--version', **environment)
+    result = running.run_forked(
+        '-m', 'kmeans_estimator', '--version', **environment
+    )
     self.assertEqual(result.status, 0, result.err)
     return result.out.splitlines()
 

@@ -127,7 +127,7 @@ class GraphTest(tf.test.TestCase, parameterized.TestCase):
       path = tf.compat.v1.train.Saver().save(
           session, os.path.join(folder, 'model.ckpt')
       )
-    result = running.run('-c', _LOADS_GRAPH, path + '.meta')
+    result = running.run_forked('-c', _LOADS_GRAPH, path + '.meta')
     self.assertNotEqual(result.status, 0)
     self.assertIn('KmeansEstimator>', result.err)
 

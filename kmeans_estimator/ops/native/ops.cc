@@ -13,6 +13,7 @@
 #include <initializer_list>
 #include <limits>
 #include <new>
+#include <numeric>
 #include <utility>
 #include <vector>
 
@@ -428,24 +429,34 @@ void ComputeWeighing(void*, TF_OpKernelContext* context) {
   const TF_Tensor* weights = run.Input(0, "weights", 1);
   if (!run.ok()) return;
   const int64_t n = TF_Dim(weights, 0);
+  const T* weight = Data<T>(weights);
   const T* distance = run.VectorOf<T>(1, "distance", n);
   T* weighted = run.Output<T>(0, {n});
   T* total = run.Output<T>(1, {});
   T* lightest = run.Output<T>(2, {});
   if (!run.ok()) return;
+  // Several sums, because each addition waits for the one before it.
+  constexpr int kLanes = 8;
   const T infinite = std::numeric_limits<T>::infinity();
-  double sum = 0;
-  T least = infinite;
-  for (int64_t i = 0; i < n; ++i) {
-    const T weight = Data<T>(weights)[i];
+  double sums[kLanes] = {};
+  T least[kLanes];
+  std::fill_n(least, kLanes, infinite);
+  const auto weigh = [&](int64_t i, int lane) {
     const T usable =
-        weight >= 0 ? weight : std::numeric_limits<T>::quiet_NaN();
+        weight[i] >= 0 ? weight[i] : std::numeric_limits<T>::quiet_NaN();
     weighted[i] = usable * distance[i];
-    sum += usable;
-    least = weight > 0 && weight < least ? weight : least;
+    sums[lane] += usable;
+    const T positive = weight[i] > 0 ? weight[i] : infinite;
+    least[lane] = positive < least[lane] ? positive : least[lane];
+  };
+  int64_t i = 0;
+  for (; i + kLanes <= n; i += kLanes) {
+    for (int lane = 0; lane < kLanes; ++lane) weigh(i + lane, lane);
   }
-  *total = static_cast<T>(sum);
-  *lightest = least < infinite ? least : 0;
+  for (; i < n; ++i) weigh(i, 0);
+  *total = static_cast<T>(std::accumulate(sums, sums + kLanes, 0.0));
+  const T minimum = *std::min_element(least, least + kLanes);
+  *lightest = minimum < infinite ? minimum : 0;
 }
 
 // Fails unless the sum of all weights is finite and positive, and names the rows

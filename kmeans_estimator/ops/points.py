@@ -179,6 +179,9 @@ def weigh(weights: tf.Tensor, distance: tf.Tensor) -> Weighed:
   Args:
     weights: float `[n]`.
     distance: `[n]` of the weights' dtype.
+
+  Returns:
+    A `Weighed`.
   """
   if placement.is_for_cpu(distance) and native.is_available():
     return Weighed(*native.weigh(weights, distance))

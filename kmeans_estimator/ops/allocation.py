@@ -15,6 +15,7 @@ from kmeans_estimator._compat import placement
 from kmeans_estimator.ops import distances
 from kmeans_estimator.ops import native
 from kmeans_estimator.ops import replicas
+from kmeans_estimator.ops import sizes
 
 # The largest number of coordinates or distances that a batch may have to be
 # processed as one block. A larger batch is divided into blocks; benchmark case
@@ -269,7 +270,7 @@ def _loop(points, weights, prepared, with_sums, rows):
   smaller block after the loop holds the remaining rows.
   """
   n, d = points.shape.as_list()
-  num_rows = tf.shape(points)[0] if n is None else n
+  num_rows = sizes.rows(points)
   num_blocks = num_rows // rows
   # TensorFlow copies a slice of a matrix, but not a slice of a vector.
   flat = tf.reshape(points, [-1])
@@ -332,20 +333,17 @@ def _added(sums, more):
 
 def _block(points, weights, prepared, with_sums):
   """Returns index, distance, and a list: values and totals if `with_sums`."""
-  is_cosine = prepared.metric == distances.COSINE_DISTANCE
-  units = distances.l2_normalize(points) if is_cosine else points
-  scores = prepared.scores(units)
+  if prepared.metric == distances.COSINE_DISTANCE:
+    points = distances.l2_normalize(points)
+  scores = prepared.scores(points)
   index = scores.nearest()
   distance = tf.reduce_min(scores.values, axis=1)
   distance += distances.half_or_whole_square(scores.shifted, prepared.metric)
-  if is_cosine:
-    distance = tf.where(
-        distances.is_zero(points), tf.ones_like(distance), distance
-    )
+  if scores.is_zero is not None:
+    distance = tf.where(scores.is_zero, tf.ones_like(distance), distance)
   if not with_sums:
     return index, distance, []
-  k = prepared.factors.shape.as_list()[0]
-  k = tf.shape(prepared.factors)[0] if k is None else k
+  k = sizes.rows(prepared.factors)
   summands = scores.shifted
   if weights is None:
     # TensorFlow has no GPU kernel that sums int64 by segment.

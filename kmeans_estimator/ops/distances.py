@@ -16,9 +16,11 @@ distance. That form is accurate for nearly equal vectors, where `1 - u.v` rounds
 to 0.
 """
 
-from typing import NamedTuple
+from typing import NamedTuple, Optional
 
 import tensorflow as tf
+
+from kmeans_estimator.ops import sizes
 
 SQUARED_EUCLIDEAN_DISTANCE = 'squared_euclidean'
 COSINE_DISTANCE = 'cosine'
@@ -69,7 +71,8 @@ class Scores(NamedTuple):
 
   Attributes:
     metric: the metric.
-    points: `[n, d]`, before the shift.
+    is_zero: bool `[n]`, which points are 0 before the shift; None unless the
+      metric is cosine.
     shifted: `[n, d]`, the points shifted to the origin.
     values: `[n, k]`, the distances minus the square (for the cosine metric:
       half the square) of the shifted point. Within a row, scores and distances
@@ -77,7 +80,7 @@ class Scores(NamedTuple):
   """
 
   metric: str
-  points: tf.Tensor
+  is_zero: Optional[tf.Tensor]
   shifted: tf.Tensor
   values: tf.Tensor
 
@@ -85,12 +88,12 @@ class Scores(NamedTuple):
     """Returns the distances, `[n, k]`."""
     squares = tf.expand_dims(half_or_whole_square(self.shifted, self.metric), 1)
     result = tf.maximum(self.values + squares, 0)
-    if self.metric != COSINE_DISTANCE:
+    if self.is_zero is None:
       return result
     # Broadcast a scalar: TensorFlow Lite crashes when it fills a matrix that
     # has no rows.
     return tf.where(
-        tf.expand_dims(is_zero(self.points), 1),
+        tf.expand_dims(self.is_zero, 1),
         tf.constant(1, result.dtype),
         result,
     )
@@ -98,9 +101,9 @@ class Scores(NamedTuple):
   def nearest(self) -> tf.Tensor:
     """Returns int64 `[n]`: the nearest center; on a tie, the lowest index."""
     index = tf.argmin(self.values, axis=1)
-    if self.metric != COSINE_DISTANCE:
+    if self.is_zero is None:
       return index
-    return tf.where(is_zero(self.points), tf.zeros_like(index), index)
+    return tf.where(self.is_zero, tf.zeros_like(index), index)
 
 
 class Centers(NamedTuple):
@@ -127,7 +130,10 @@ class Centers(NamedTuple):
     shifted = tf.nn.bias_add(points, -self.origin)
     products = tf.matmul(shifted, self.factors, transpose_b=True)
     return Scores(
-        self.metric, points, shifted, tf.nn.bias_add(products, self.offsets)
+        self.metric,
+        is_zero(points) if self.metric == COSINE_DISTANCE else None,
+        shifted,
+        tf.nn.bias_add(products, self.offsets),
     )
 
 
@@ -195,13 +201,12 @@ def sample(points: tf.Tensor) -> tf.Tensor:
   Returns:
     `[m, d]`, m at least 1 and below twice `_ORIGIN_ROWS`.
   """
-  n = tf.compat.dimension_value(points.shape[0])
-  if n is not None:
-    if n == 0:
-      return tf.zeros([1, *points.shape[1:]], points.dtype)
-    return points[:: max(n // _ORIGIN_ROWS, 1)]
-  n = tf.shape(points)[0]
-  rows = points[:: tf.maximum(n // _ORIGIN_ROWS, 1)]
+  n = sizes.rows(points)
+  if isinstance(n, int) and n == 0:
+    return tf.zeros([1, *points.shape[1:]], points.dtype)
+  rows = points[:: sizes.maximum(n // _ORIGIN_ROWS, 1)]
+  if isinstance(n, int):
+    return rows
   return tf.pad(rows, [[0, tf.cast(tf.equal(n, 0), tf.int32)], [0, 0]])
 
 
@@ -211,9 +216,18 @@ def median(rows: tf.Tensor) -> tf.Tensor:
   Args:
     rows: Float `[m, n]`, n at least 1.
   """
-  n = tf.compat.dimension_value(rows.shape[1])
-  half = (tf.shape(rows)[1] if n is None else n) // 2 + 1
+  half = sizes.columns(rows) // 2 + 1
   return tf.reduce_min(tf.math.top_k(rows, half).values, axis=1)
+
+
+def finite_median(rows: tf.Tensor) -> tf.Tensor:
+  """Computes the median of each row, `[m]`; 0 for a row where it is not finite.
+
+  Args:
+    rows: Float `[m, n]`, n at least 1.
+  """
+  middle = median(rows)
+  return tf.where(tf.math.is_finite(middle), middle, tf.zeros_like(middle))
 
 
 def batch_origin(points: tf.Tensor) -> tf.Tensor:
@@ -228,8 +242,7 @@ def batch_origin(points: tf.Tensor) -> tf.Tensor:
   Returns:
     `[d]`, finite, near most points; 0 for a batch without rows.
   """
-  origin = median(tf.transpose(sample(points)))
-  return tf.where(tf.math.is_finite(origin), origin, tf.zeros_like(origin))
+  return finite_median(tf.transpose(sample(points)))
 
 
 def half_or_whole_square(shifted: tf.Tensor, metric: str) -> tf.Tensor:

@@ -14,6 +14,7 @@ from kmeans_estimator.ops import points as points_lib
 from kmeans_estimator.ops import relocation
 from kmeans_estimator.ops import replicas
 from kmeans_estimator.ops import seeding
+from kmeans_estimator.ops import sizes
 from kmeans_estimator.ops import state as state_lib
 from kmeans_estimator.ops import updates
 
@@ -182,7 +183,7 @@ class KMeansGraph:
     """
     if all(shard.shape[0] for shard in self._inputs):
       return None
-    num_rows = tf.add_n([tf.shape(shard)[0] for shard in self._inputs])
+    num_rows = tf.add_n([sizes.rows(shard) for shard in self._inputs])
     [num_rows] = replicas.sum_over_replicas([num_rows])
     return num_rows > 0
 
@@ -370,7 +371,7 @@ class KMeansGraph:
     parameters = self._parameters
     # Use d if it is known when the graph is built: then init_op does not read
     # the batch if `initial_clusters` is a matrix, and no batch is lost.
-    columns = self._dimensions or tf.shape(inputs[0])[1]
+    columns = self._dimensions or sizes.columns(inputs[0])
 
     def rows(variable):
       # In a checkpoint of TensorFlow's KMeans, the centers are an empty vector
@@ -411,6 +412,6 @@ class KMeansGraph:
         writes.append(state_lib.grow(state.clusters_updated, moving))
     with tf.control_dependencies(writes):
       return state.initialized.assign(
-          tf.equal(tf.shape(all_chosen)[0], parameters.num_clusters),
+          tf.equal(sizes.rows(all_chosen), parameters.num_clusters),
           read_value=False,
       )

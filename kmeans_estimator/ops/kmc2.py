@@ -18,6 +18,7 @@ import tensorflow as tf
 from kmeans_estimator._compat import placement
 from kmeans_estimator.ops import native
 from kmeans_estimator.ops import philox
+from kmeans_estimator.ops import sizes
 
 Integer = Union[int, tf.Tensor]
 
@@ -39,8 +40,7 @@ def chain_end(distances: tf.Tensor, seed: Integer) -> tf.Tensor:
   """
   if placement.is_for_cpu(distances) and native.is_available():
     return native.kmc2_chain(distances, seed)
-  n = tf.compat.dimension_value(distances.shape[0])
-  moves = (tf.shape(distances)[0] if n is None else n) - 1
+  moves = sizes.rows(distances) - 1
   if isinstance(moves, int) and moves <= _CHAIN_BLOCK:
     words = philox.words(moves, seed)
     return _end_of_block(distances, philox.unit_floats(words, distances.dtype))
@@ -123,9 +123,9 @@ def choose_rows(
   """
   if placement.is_for_cpu(points) and native.is_available():
     return native.kmc2(points, centers, missing, chain_length, seed, weights)
-  num_points, selected = _num_rows(points), _num_rows(centers)
-  length = _minimum(chain_length, num_points)
-  num_new = _minimum(num_points // _maximum(length, 1), missing)
+  num_points, selected = sizes.rows(points), sizes.rows(centers)
+  length = sizes.minimum(chain_length, num_points)
+  num_new = sizes.minimum(num_points // sizes.maximum(length, 1), missing)
 
   if not points.shape[0]:
     # The batch may have no rows, and `gather` needs a row.
@@ -135,7 +135,7 @@ def choose_rows(
       weights = tf.pad(weights, [[0, is_empty]], constant_values=1)
   words = philox.words(2 + num_new * (length - 1), seed, selected)
   if weights is None:
-    first = philox.integers_below(words[:2], _maximum(num_points, 1))
+    first = philox.integers_below(words[:2], sizes.maximum(num_points, 1))
   else:
     first = philox.weighted_integers(words[:2], weights)
   uniforms = tf.reshape(
@@ -182,16 +182,3 @@ def _half_squares(vectors):
   return tf.reduce_sum(tf.square(vectors), axis=1, keepdims=True) * 0.5
 
 
-def _num_rows(tensor):
-  rows = tf.compat.dimension_value(tensor.shape[0])
-  return tf.shape(tensor)[0] if rows is None else rows
-
-
-def _maximum(x, y):
-  known = isinstance(x, int) and isinstance(y, int)
-  return max(x, y) if known else tf.maximum(x, y)
-
-
-def _minimum(x, y):
-  known = isinstance(x, int) and isinstance(y, int)
-  return min(x, y) if known else tf.minimum(x, y)

@@ -22,6 +22,7 @@ from kmeans_estimator._compat import placement
 from kmeans_estimator.ops import distances
 from kmeans_estimator.ops import native
 from kmeans_estimator.ops import philox
+from kmeans_estimator.ops import sizes
 
 Integer = Union[int, tf.Tensor]
 
@@ -133,8 +134,7 @@ class _Sampler:
   """Draws, compares and records candidates, with portable ops."""
 
   def __init__(self, points, candidates, seed, stream, weights):
-    n = tf.compat.dimension_value(points.shape[0])
-    self._num_points = tf.shape(points)[0] if n is None else n
+    self._num_points = sizes.rows(points)
     self._candidates = candidates
     self._seed = seed
     self._stream = stream
@@ -257,8 +257,8 @@ class _Sampler:
 
 def _origin(points):
   """Returns the batch's origin, `[d]`; 0 if the points are not far from 0."""
-  origin = distances.batch_origin(points)
   rows = distances.sample(points)
+  origin = distances.finite_median(tf.transpose(rows))
   around_0 = distances.median(
       tf.reduce_sum(tf.square(rows), axis=1)[tf.newaxis]
   )

@@ -10,6 +10,7 @@ import tensorflow as tf
 from kmeans_estimator._compat import placement
 from kmeans_estimator.ops import checks
 from kmeans_estimator.ops import native
+from kmeans_estimator.ops import sizes
 
 _SINGLE_PRECISION = (
     tf.float32, tf.float16, tf.bfloat16, tf.bool, tf.int8, tf.int16, tf.int32,
@@ -144,7 +145,7 @@ def as_weights(value: Any, points: tf.Tensor, name: str) -> tf.Tensor:
     weights = tf.cast(weights, points.dtype)
   if weights.shape.is_fully_defined() and points.shape[0] is not None:
     return weights
-  num_weights, num_points = tf.shape(weights)[0], tf.shape(points)[0]
+  num_weights, num_points = sizes.rows(weights), sizes.rows(points)
   check = checks.assert_that(
       tf.equal(num_weights, num_points),
       f'{name} must hold one weight for each point. Weights:',

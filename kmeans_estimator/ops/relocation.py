@@ -17,6 +17,7 @@ from kmeans_estimator.ops import allocation as allocation_lib
 from kmeans_estimator.ops import distances
 from kmeans_estimator.ops import native
 from kmeans_estimator.ops import replicas
+from kmeans_estimator.ops import sizes
 
 # The share of a cluster's weight that rounding may leave when all its points
 # have gone. A point of less weight cannot be told from it.
@@ -75,7 +76,7 @@ def relocate(
   is_empty = tf.equal(sums.totals, 0)
   num_empty = tf.reduce_sum(tf.cast(is_empty, tf.int32))
 
-  limit = tf.shape(centers)[0]
+  limit = sizes.rows(centers)
 
   def farthest():
     return _farthest(shards, centers, metric, limit)
@@ -133,7 +134,7 @@ def _farthest(shards, centers, metric, limit):
   else:
     weights = _concat([shard.weights for shard in shards])
     distance = tf.where(weights > 0, distance, tf.zeros_like(distance))
-  num_rows = tf.minimum(limit, tf.shape(distance)[0])
+  num_rows = sizes.minimum(limit, sizes.rows(distance))
   rows = tf.math.top_k(distance, num_rows).indices
   # Sort the rows into the order of the batch: on a tie of exact distances the
   # earlier row is then taken.
@@ -150,7 +151,7 @@ def _farthest(shards, centers, metric, limit):
     is_zero = distances.is_zero(point) | distances.is_zero(center)
     exact = tf.where(is_zero, tf.ones_like(exact), exact / 2)
   exact = tf.where(weight > 0, exact, tf.zeros_like(exact))
-  padding = limit - tf.shape(rows)[0]
+  padding = limit - num_rows
   found = _Farthest(
       *(
           tf.pad(x, [[0, padding]] + [[0, 0]] * (x.shape.rank - 1))
@@ -164,7 +165,7 @@ def _farthest(shards, centers, metric, limit):
 def _padding(limit, points):
   """Returns zeros in the shapes of the result of `_farthest`: no points."""
   nothing = tf.zeros([limit], points.dtype)
-  columns = tf.shape(points)[1]
+  columns = sizes.columns(points)
   return _Farthest(
       nothing,
       nothing,
@@ -179,7 +180,7 @@ def _concat(tensors):
 
 def _moved(farthest, is_empty, num_empty, sums):
   """Returns values and totals after moving points to the empty clusters."""
-  k = tf.shape(is_empty)[0]
+  k = sizes.rows(is_empty)
   rank = _rank_among_all(farthest.distance)
   is_taken = (rank < num_empty) & (farthest.distance > 0)
   empty = tf.math.top_k(tf.cast(is_empty, tf.int32), k).indices
@@ -221,11 +222,11 @@ def _rank_among_all(distance):
     int32 `[m]`, 0 for the farthest point; on a tie the points of earlier
     replicas come first.
   """
-  m = tf.shape(distance)[0]
+  m = sizes.rows(distance)
   if replicas.number() == 1:
     return tf.range(m)
   of_all = replicas.gather_rows(tf.expand_dims(distance, 1))[:, 0]
-  num_all = tf.shape(of_all)[0]
+  num_all = sizes.rows(of_all)
   order = tf.math.top_k(of_all, num_all).indices
   ranks = tf.scatter_nd(
       tf.expand_dims(order, 1), tf.range(num_all), tf.expand_dims(num_all, 0)

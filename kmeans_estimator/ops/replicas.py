@@ -19,6 +19,7 @@ from typing import Callable, Dict, Iterator, List, Optional, Sequence
 import tensorflow as tf
 
 from kmeans_estimator.ops import checks
+from kmeans_estimator.ops import sizes
 
 _SUM = tf.distribute.ReduceOp.SUM
 
@@ -165,7 +166,7 @@ def gather_rows(rows: tf.Tensor) -> tf.Tensor:
   [gathered] = _all_reduce(
       context, [tf.where(places, rows[tf.newaxis], tf.zeros_like(rows))]
   )
-  return tf.reshape(gathered, [-1, tf.shape(rows)[1]])
+  return tf.reshape(gathered, [-1, sizes.columns(rows)])
 
 
 def _core_assignment():

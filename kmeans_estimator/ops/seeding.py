@@ -29,6 +29,7 @@ from kmeans_estimator.ops import kmc2
 from kmeans_estimator.ops import kmeans_plus_plus
 from kmeans_estimator.ops import philox
 from kmeans_estimator.ops import points as points_lib
+from kmeans_estimator.ops import sizes
 from kmeans_estimator.ops import starts
 
 RANDOM_INIT = 'random'
@@ -56,22 +57,6 @@ def stream_seed(seed: Optional[int]) -> int:
     return secrets.randbits(63) if seed is None else seed
   digest = hashlib.sha256(repr((int(graph_seed), seed)).encode()).digest()
   return int.from_bytes(digest[:8], 'little')
-
-
-def _static(value):
-  """Returns a Python integer if the value is known, else an int32 scalar."""
-  known = tf.get_static_value(value)
-  return tf.cast(value, tf.int32) if known is None else int(known)
-
-
-def _minimum(x, y):
-  known = isinstance(x, int) and isinstance(y, int)
-  return min(x, y) if known else tf.minimum(x, y)
-
-
-def _num_rows(tensor):
-  rows = tf.compat.dimension_value(tensor.shape[0])
-  return tf.shape(tensor)[0] if rows is None else rows
 
 
 def _checked(tensor, condition, *message):
@@ -103,7 +88,7 @@ def _checked(tensor, condition, *message):
 
 def _with_rows_for(num_to_sample, points):
   """Returns `points` after checking that k-means++ can sample enough rows."""
-  num_points = _num_rows(points)
+  num_points = sizes.rows(points)
   return _checked(
       points,
       num_to_sample <= num_points,
@@ -148,7 +133,7 @@ def kmeans_plus_plus_initialization(
       columns.
   """
   points = points_lib.as_points(points, 'points')
-  num_to_sample = _static(num_to_sample)
+  num_to_sample = sizes.static(num_to_sample)
   points = _checked(
       points,
       num_to_sample > 0,
@@ -160,7 +145,7 @@ def kmeans_plus_plus_initialization(
       points,
       num_to_sample,
       kmeans_plus_plus.num_candidates(
-          num_to_sample, _static(num_retries_per_sample)
+          num_to_sample, sizes.static(num_retries_per_sample)
       ),
       seed,
   )
@@ -200,7 +185,7 @@ def kmc2_chain_initialization(distances: tf.Tensor, seed: Integer) -> tf.Tensor:
         'distances must be a vector, one distance for each candidate, got '
         f'shape {distances.shape}.'
     )
-  count = _num_rows(distances)
+  count = sizes.rows(distances)
   distances = _checked(
       distances, count > 0, 'distances must hold at least 1 number, got', count
   )
@@ -232,8 +217,8 @@ def random_rows(
   Returns:
     `[min(num, n), d]`, in the order of the points.
   """
-  num_points = _num_rows(points)
-  num = _minimum(num, num_points)
+  num_points = sizes.rows(points)
+  num = sizes.minimum(num, num_points)
   keys = philox.words(num_points, seed, stream)
   if weights is not None:
     # Compare logarithms of the keys: for small weights, the keys underflow.
@@ -282,7 +267,7 @@ def _finite_array(value, dtype):
 
 def _of_same_columns(name, centers, points):
   """Returns `centers` after checking that the points have as many columns."""
-  columns, expected = tf.shape(centers)[1], tf.shape(points)[1]
+  columns, expected = sizes.columns(centers), sizes.columns(points)
   return _checked(
       centers,
       tf.equal(columns, expected),
@@ -355,10 +340,10 @@ def choose(
   """
   if inputs[0].shape[1] is None:
     centers = _of_same_columns('the centers chosen so far,', centers, inputs[0])
-  selected = _num_rows(centers)
+  selected = sizes.rows(centers)
   if not isinstance(method, str) and not callable(method):
     return _given(method, inputs[0])[selected:]
-  missing = _static(num_clusters) - selected
+  missing = sizes.static(num_clusters) - selected
   if weights is not None:
     if method == RANDOM_INIT:
       inputs, weights = [tf.concat(inputs, 0)], [tf.concat(weights, 0)]
@@ -368,9 +353,9 @@ def choose(
     inputs = [_only_finite(shard) for shard in inputs]
     new = _given(method(inputs, tf.convert_to_tensor(missing)), inputs[0])
     if not all(shard.shape[0] for shard in inputs):
-      num_inputs = tf.add_n([tf.shape(shard)[0] for shard in inputs])
-      new = new[: tf.where(num_inputs > 0, tf.shape(new)[0], 0)]
-    rows = _num_rows(new)
+      num_inputs = tf.add_n([sizes.rows(shard) for shard in inputs])
+      new = new[: tf.where(num_inputs > 0, sizes.rows(new), 0)]
+    rows = sizes.rows(new)
     return _checked(
         new,
         rows <= missing,
@@ -443,10 +428,10 @@ def _present(points, weights):
 
 def _gives_all(method, points, num_clusters, selected, chain_length):
   """Returns whether no center is chosen yet and the batch gives all k."""
-  num_points = _num_rows(points)
+  num_points = sizes.rows(points)
   needed = num_clusters
   if method == KMC2_INIT:
-    needed *= _minimum(chain_length, num_points)
+    needed *= sizes.minimum(chain_length, num_points)
   return (
       tf.equal(selected, 0)
       & tf.greater_equal(num_points, needed)
@@ -458,5 +443,5 @@ def _none_of_no_rows(number, points):
   """Returns `number`, or 0 for a batch without rows, which gives no centers."""
   if points.shape[0]:
     return number
-  has_rows = tf.shape(points)[0] > 0
+  has_rows = sizes.rows(points) > 0
   return tf.where(has_rows, number, tf.zeros_like(number))

@@ -15,6 +15,7 @@ from kmeans_estimator._compat import placement
 from kmeans_estimator.ops import allocation as allocation_lib
 from kmeans_estimator.ops import distances
 from kmeans_estimator.ops import relocation
+from kmeans_estimator.ops import sizes
 from kmeans_estimator.ops import updates
 
 # The number of Lloyd iterations of a start. On the digits data set, fewer
@@ -96,7 +97,7 @@ def best(
         (
             0,
             tf.zeros([], points.dtype),
-            tf.zeros([num_clusters, tf.shape(points)[1]], points.dtype),
+            tf.zeros([num_clusters, sizes.columns(points)], points.dtype),
         ),
         shape_invariants=(
             tf.TensorShape([]),

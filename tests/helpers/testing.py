@@ -319,13 +319,8 @@ def run_config(**kwargs) -> Any:
 
 
 def cpus(number: int) -> tf.compat.v1.ConfigProto:
-  """Returns a session config with several CPUs, otherwise Estimator's own."""
-  config = tf.compat.v1.ConfigProto(
-      device_count={'CPU': number}, allow_soft_placement=True
-  )
-  rewriting = config.graph_options.rewrite_options
-  rewriting.meta_optimizer_iterations = rewriting.ONE
-  return config
+  """Returns Estimator's session config for several logical CPUs."""
+  return sessions.config(device_count={'CPU': number})
 
 
 def blobs(

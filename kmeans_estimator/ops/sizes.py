@@ -1,0 +1,59 @@
+# Copyright 2026 The kmeans_estimator Authors.
+# SPDX-License-Identifier: Apache-2.0
+"""Sizes of tensors, as Python integers where the graph's builder knows them.
+
+A Python integer adds no nodes to the graph, and TensorFlow can infer more
+static shapes from it.
+"""
+
+from typing import Any, Union
+
+import tensorflow as tf
+
+Size = Union[int, tf.Tensor]
+
+
+def rows(tensor: tf.Tensor) -> Size:
+  """Returns the length of the first axis: an integer, or an int32 scalar.
+
+  Args:
+    tensor: of known rank, at least 1.
+  """
+  return _length(tensor, 0)
+
+
+def columns(matrix: tf.Tensor) -> Size:
+  """Returns the length of the second axis: an integer, or an int32 scalar.
+
+  Args:
+    matrix: of known rank, at least 2.
+  """
+  return _length(matrix, 1)
+
+
+def _length(tensor, axis):
+  length = tf.compat.dimension_value(tensor.shape[axis])
+  if length is not None:
+    return length
+  if tensor.shape.rank == 1:
+    return tf.size(tensor)
+  # Adds 2 nodes; indexing the shape would add 5.
+  return tf.unstack(tf.shape(tensor))[axis]
+
+
+def static(value: Any) -> Size:
+  """Converts an integer scalar to an integer if possible, else to int32."""
+  known = tf.get_static_value(value)
+  return tf.cast(value, tf.int32) if known is None else int(known)
+
+
+def minimum(x: Size, y: Size) -> Size:
+  """Returns the smaller size."""
+  known = isinstance(x, int) and isinstance(y, int)
+  return min(x, y) if known else tf.minimum(x, y)
+
+
+def maximum(x: Size, y: Size) -> Size:
+  """Returns the larger size."""
+  known = isinstance(x, int) and isinstance(y, int)
+  return max(x, y) if known else tf.maximum(x, y)

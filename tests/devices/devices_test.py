@@ -270,7 +270,6 @@ class KernelsTest(parameterized.TestCase):
       (tf.float32, [4096, 32]),
       (tf.float32, [None, 32]),
       (tf.float64, [4096, 32]),
-      (tf.bfloat16, [4096, 32]),
   )
   _NUM_CLUSTERS = 64
 
@@ -361,7 +360,8 @@ class KernelsTest(parameterized.TestCase):
 
   @parameterized.named_parameters(*METRICS)
   def test_prediction_and_evaluation_graphs_have_kernels(self, metric):
-    for dtype, shape in self._BATCHES:
+    # The graph of a bfloat16 batch differs by one cast in every mode.
+    for dtype, shape in (*self._BATCHES, (tf.bfloat16, [4096, 32])):
 
       def build(dtype=dtype, shape=shape):
         kmeans = clustering_ops.KMeans(

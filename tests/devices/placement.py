@@ -45,14 +45,34 @@ def _kernels() -> Dict[str, List[Any]]:
   return by_op
 
 
-def _takes(kernel, node):
-  """Returns whether a kernel supports the dtypes of a node."""
-  for constraint in kernel.constraint:
-    attribute = node.attr[constraint.name]
-    types = attribute.list.type or [attribute.type] * attribute.HasField('type')
-    if not set(types) <= set(constraint.allowed_values.list.type):
-      return False
-  return True
+def _dtypes(node):
+  """Returns the attributes of a node that are dtypes, as (name, dtypes)."""
+  for name, attribute in sorted(node.attr.items()):
+    if attribute.HasField('type'):
+      yield name, (attribute.type,)
+    elif attribute.list.type:
+      yield name, tuple(attribute.list.type)
+
+
+@functools.lru_cache(maxsize=None)
+def _has_kernel(op: str, dtypes: tuple, device: str) -> bool:
+  """Returns whether a device has a kernel of an op for the dtypes."""
+  given = dict(dtypes)
+
+  def takes(kernel):
+    return all(
+        set(given.get(constraint.name, ()))
+        <= set(constraint.allowed_values.list.type)
+        for constraint in kernel.constraint
+    )
+
+  return all(
+      any(
+          kernel.device_type in kinds and takes(kernel)
+          for kernel in _kernels()[op]
+      )
+      for kinds in _KINDS_OF_KERNELS[device]
+  )
 
 
 def nodes(graph: tf.Graph) -> Iterator[tf.compat.v1.NodeDef]:
@@ -84,11 +104,5 @@ def without_kernel(
       for node in nodes(graph)
       if tf.DeviceSpec.from_string(node.device).device_type != 'CPU'
       and node.op not in _NOT_COMPILED[device]
-      and not all(
-          any(
-              kernel.device_type in kinds and _takes(kernel, node)
-              for kernel in _kernels()[node.op]
-          )
-          for kinds in _KINDS_OF_KERNELS[device]
-      )
+      and not _has_kernel(node.op, tuple(_dtypes(node)), device)
   ]

@@ -68,7 +68,7 @@ class _Parts(NamedTuple):
   training_op: tf.Operation
   global_step: tf.Variable
   variables: Dict[str, tf.Variable]
-  saver: tf.compat.v1.train.Saver
+  saver: Callable[[], tf.compat.v1.train.Saver]
   initial_centers: Optional[tf.Tensor]
 
 
@@ -86,7 +86,10 @@ def _build_training_graph(kmeans_class, shards, is_list, num_clusters, kwargs):
   return _Parts(
       inputs=inputs,
       inference=Inference(
-          *(tf.concat(list(x), 0) for x in (all_distances, index, distance))
+          *(
+              tf.concat(x, 0) if len(x) > 1 else x[0]
+              for x in (all_distances, index, distance)
+          )
       ),
       initialized=initialized,
       init_op=init_op,
@@ -96,7 +99,11 @@ def _build_training_graph(kmeans_class, shards, is_list, num_clusters, kwargs):
           variable.op.name: variable
           for variable in tf.compat.v1.global_variables()
       },
-      saver=tf.compat.v1.train.Saver(),
+      # Few tests save a graph. The saver must delete no checkpoint, because
+      # tests share it.
+      saver=functools.lru_cache(maxsize=None)(
+          functools.partial(tf.compat.v1.train.Saver, max_to_keep=None)
+      ),
       initial_centers=_constant_of(kwargs.get('initial_clusters')),
   )
 
@@ -180,8 +187,6 @@ class TrainingGraph:
       else:
         value = centers.astype(constant.dtype.as_numpy_dtype)
         self._initial_centers = [(constant, value)]
-    # Otherwise the saver would delete checkpoints of earlier tests.
-    self._parts.saver.set_last_checkpoints_with_time([])
 
   def _run(self, fetches, batch, feed=()):
     shards = batch if isinstance(batch, list) else [batch]
@@ -218,7 +223,7 @@ class TrainingGraph:
 
   def save(self, prefix: str) -> str:
     with self.session.graph.as_default():
-      return self._parts.saver.save(
+      return self._parts.saver().save(
           self.session,
           prefix,
           self.session.run(self._parts.global_step),
@@ -227,7 +232,7 @@ class TrainingGraph:
 
   def restore(self, path: str) -> None:
     with self.session.graph.as_default():
-      self._parts.saver.restore(self.session, path)
+      self._parts.saver().restore(self.session, path)
 
 
 def state_of(

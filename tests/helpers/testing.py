@@ -4,6 +4,7 @@
 
 import functools
 import importlib
+import inspect
 import os
 import pathlib
 import tempfile
@@ -125,9 +126,18 @@ def _constant_of(value):
   return constants[0] if len(constants) == 1 else None
 
 
+def _default_arguments(kmeans_class):
+  return {
+      parameter.name: parameter.default
+      for parameter in inspect.signature(kmeans_class).parameters.values()
+      if parameter.default is not parameter.empty
+  }
+
+
 def _key_of_graph(kmeans_class, shards, is_list, num_clusters, kwargs):
   """Returns a key for `sessions.borrow`, which ignores initial centers."""
-  init = kwargs.get('initial_clusters', 'random')
+  kwargs = {**_default_arguments(kmeans_class), **kwargs}
+  init = kwargs.get('initial_clusters')
   if isinstance(init, str) and (
       kmeans_class is reference_ops.KMeans or kwargs.get('random_seed') is None
   ):

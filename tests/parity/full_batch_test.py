@@ -19,8 +19,14 @@ from tests.helpers import testing
 GRAPHS = clustering_ops.KMeans, testing.reference_ops.KMeans
 ESTIMATORS = kmeans_estimator.KMeans, testing.ReferenceKMeans
 STEPS = 10
-# Tuples of n, d and k.
-SHAPES = ((1, 1, 1), (9, 2, 3), (40, 3, 5), (200, 12, 8))
+# Tuples of n, d and k. Most have one d and one k, so that tests share graphs.
+SHAPES = ((1, 1, 1), (9, 3, 4), (40, 3, 4), (200, 12, 8))
+CASES = [dict(init='array', shape=shape) for shape in SHAPES] + [
+    # How centers are chosen does not depend on d and k.
+    dict(init=init, shape=(n, 3, 4))
+    for init in ('callable', 'whole batches')
+    for n in (4, 9, 40, 200)
+]
 
 
 def first_rows(inputs, k):
@@ -79,11 +85,7 @@ class _FullBatchTestCase(parameterized.TestCase):
 @implementations.on_every_implementation
 class FullBatchTest(_FullBatchTestCase):
 
-  @parameterized.product(
-      metric=numpy_model.METRICS,
-      init=('array', 'callable', 'whole batches'),
-      shape=SHAPES,
-  )
+  @parameterized.product(CASES, metric=numpy_model.METRICS)
   def test_every_step(self, metric, init, shape):
     for (ours, values), (reference, expected) in zip(
         trajectory(clustering_ops.KMeans, metric, init, shape),
@@ -97,14 +99,18 @@ class FullBatchTest(_FullBatchTestCase):
           values['clusters'], expected['clusters'], 1e-4, 1e-5
       )
 
-  @parameterized.product(metric=numpy_model.METRICS, shape=SHAPES)
+  @parameterized.product(
+      metric=numpy_model.METRICS,
+      shape=((1, 1, 3), (9, 3, 4), (40, 3, 4), (200, 12, 8)),
+  )
   def test_empty_clusters_take_over_points_as_in_the_numpy_model(
       self, metric, shape
   ):
     # Compare with the NumPy model: the reference handles empty clusters
     # wrongly.
-    points, centers = testing.blobs(*shape, seed=1)
-    centers = np.concatenate([centers, -100 * np.ones_like(centers[:2])])
+    n, d, k = shape
+    points, centers = testing.blobs(n, d, k - 2, seed=1)
+    centers = np.concatenate([centers, np.full([2, d], -100, np.float32)])
     graph = testing.TrainingGraph(
         clustering_ops.KMeans,
         points,
@@ -150,11 +156,11 @@ class FullBatchTest(_FullBatchTestCase):
       metric=numpy_model.METRICS, dtype=(np.float32, np.float64)
   )
   def test_step_allocates_to_the_centers_before_the_step(self, metric, dtype):
-    points, centers = testing.blobs(60, 4, 5, seed=4, dtype=dtype)
+    points, centers = testing.blobs(60, 3, 4, seed=4, dtype=dtype)
     graph = testing.TrainingGraph(
         clustering_ops.KMeans,
         points,
-        5,
+        4,
         initial_clusters=centers,
         distance_metric=metric,
     )

@@ -163,7 +163,8 @@ class TrainingGraph:
   """A graph built by either implementation's `training_graph`, with a session.
 
   If `example` is a list, the graph takes its input in as many shards. Tests
-  share graphs and sessions, unless `own_graph` is true.
+  share graphs and sessions. Graphs of another `copy` are equal, but they have
+  been built on their own.
   """
 
   def __init__(
@@ -171,13 +172,15 @@ class TrainingGraph:
       kmeans_class: Callable[..., Any],
       example: Union[np.ndarray, Sequence[np.ndarray]],
       num_clusters: int,
-      own_graph: bool = False,
+      copy: int = 0,
       **kwargs,
   ):
     is_list = isinstance(example, list)
     shards = example if is_list else [example]
     arguments = kmeans_class, shards, is_list, num_clusters, kwargs
-    key = None if own_graph else _key_of_graph(*arguments)
+    key = _key_of_graph(*arguments)
+    if key is not None:
+      key = (key, copy)
     build = functools.partial(_build_training_graph, *arguments)
     self.session, self._parts = sessions.borrow(self, key, build)
     self._initial_centers = []

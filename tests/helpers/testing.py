@@ -310,15 +310,25 @@ def temporary_folder(test: absltest.TestCase) -> str:
   return test.enter_context(tempfile.TemporaryDirectory())
 
 
-def input_fn(*batches: np.ndarray) -> Callable[[], tf.data.Dataset]:
-  """Returns an `input_fn` that yields each batch once; sizes may differ."""
+def input_fn(*batches: Any) -> Callable[[], tf.data.Dataset]:
+  """Returns an `input_fn` that yields each batch once; sizes may differ.
+
+  Args:
+    *batches: arrays, or dictionaries of arrays. Their numbers of rows are not
+      known when the graph is built.
+  """
+
+  def of_any_length(array):
+    return tf.compat.v1.placeholder_with_default(
+        array, [None, *array.shape[1:]]
+    )
 
   def dataset():
     # A dataset from a generator would take 50 ms of CPU time more, because
-    # TensorFlow traces the generator. Placeholders hide the numbers of rows.
+    # TensorFlow traces the generator.
     parts = [
         tf.data.Dataset.from_tensors(
-            tf.compat.v1.placeholder_with_default(batch, [None, batch.shape[1]])
+            tf.nest.map_structure(of_any_length, batch)
         )
         for batch in batches
     ]

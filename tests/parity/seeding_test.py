@@ -70,7 +70,7 @@ class KMeansPlusPlusTest(tf.test.TestCase, parameterized.TestCase):
 
   @parameterized.product(
       kind=('normal', 'groups', 'uniform'),
-      m=(1, 6, 25),
+      m=(1, 7, 25),
       num_retries=(-1, 0, 2),
   )
   def test_random_points_give_the_draws_of_the_kernel(
@@ -91,7 +91,7 @@ class KMeansPlusPlusTest(tf.test.TestCase, parameterized.TestCase):
     # On a grid all sums are exact, and no draw may differ.
     random = np.random.RandomState(0)
     cases = [(_points(random, 'grid', 90, 3), seed) for seed in range(_RUNS)]
-    self.assertEqual(self._apart(6, num_retries, cases), 0)
+    self.assertEqual(self._apart(7, num_retries, cases), 0)
 
   @parameterized.parameters(1, 2, 7, 8)
   def test_choosing_all_points_gives_the_draws_of_the_kernel(self, n):
@@ -108,7 +108,7 @@ class KMeansPlusPlusTest(tf.test.TestCase, parameterized.TestCase):
         (_points(random, 'groups', n, 3), seed)
         for seed, n in enumerate([799, 800, 801, 1600, 1601, 3210, 5000])
     ]
-    self.assertLessEqual(self._apart(20, 2, cases), _MAX_ROUNDED_APART)
+    self.assertLessEqual(self._apart(25, 2, cases), _MAX_ROUNDED_APART)
 
 
 @implementations.on_every_implementation

@@ -102,9 +102,7 @@ class EstimatorTest(parameterized.TestCase):
         initial_clusters=_CENTERS,
         config=testing.run_config(
             train_distribute=strategy,
-            session_config=tf.compat.v1.ConfigProto(
-                device_count={'CPU': 2}, allow_soft_placement=True
-            ),
+            session_config=testing.cpus(2),
         ),
         **_rule(m),
     )

@@ -13,21 +13,21 @@ from tests.helpers import testing
 
 _DATA = {
     'all alike': (np.full([12, 3], 2.5), 3),
-    'fewer distinct points than clusters': (np.eye(3)[np.arange(12) % 2], 4),
+    'fewer distinct points than clusters': (np.eye(3)[np.arange(12) % 2], 3),
     'duplicates': (np.repeat(np.eye(3), 5, axis=0), 3),
-    'all zero': (np.zeros([6, 3]), 2),
-    'a zero among others': (np.vstack([np.zeros([1, 3]), np.eye(3)]), 2),
+    'all zero': (np.zeros([6, 3]), 3),
+    'a zero among others': (np.vstack([np.zeros([1, 3]), np.eye(3)]), 3),
     'one point': (np.array([[1.0, -2.0, 3.0]]), 1),
     'one cluster': (np.arange(12.0).reshape([4, 3]), 1),
     'one dimension': (np.arange(8.0)[:, np.newaxis], 3),
-    'tiny': (np.eye(3) * 1e-18, 2),
+    'tiny': (np.vstack([np.eye(3), -np.eye(3)]) * 1e-18, 3),
 }
-# By the number of clusters, so that tests share graphs.
+# By the initialization, so that all data are trained on in every mode, and
+# tests share graphs.
 _MODES = {
-    1: dict(use_mini_batch=True, mini_batch_steps_per_iteration=2),
-    2: dict(use_mini_batch=True),
-    3: dict(use_mini_batch=False),
-    4: dict(use_mini_batch=True, mini_batch_steps_per_iteration=2),
+    'random': dict(use_mini_batch=True),
+    'kmeans_plus_plus': dict(use_mini_batch=False),
+    'kmc2': dict(use_mini_batch=True, mini_batch_steps_per_iteration=3),
 }
 
 
@@ -50,7 +50,7 @@ class DegenerateDataTest(parameterized.TestCase):
         distance_metric=metric,
         random_seed=3,
         kmc2_chain_length=4,
-        **_MODES[k],
+        **_MODES[init],
     )
     for _ in range(k):
       if graph.initialize(points):

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Tests properties of k-means on any data, and random cases against NumPy."""
 
+import itertools
 import os
 
 from absl.testing import absltest
@@ -32,6 +33,10 @@ DTYPES = (
     np.uint8,
     np.bool_,
 )
+# Of most tests, which share graphs: d and k.
+D, K = 3, 4
+# Tuples of d and k of random cases.
+SHAPES = ((D, K), (1, 1), (12, 8), (1, 5), (8, 1), (5, 2))
 # Relative and absolute tolerance, by the dtype of the computation: float64
 # points are clustered in float64, all other dtypes in float32.
 TOLERANCE = {np.float64: (1e-9, 1e-9), np.float32: (1e-4, 1e-5)}
@@ -65,13 +70,13 @@ class PropertyTest(parameterized.TestCase):
 
   @parameterized.product(metric=numpy_model.METRICS, mode=tuple(MODES))
   def test_prediction_is_the_argmin_of_transform(self, metric, mode):
-    points, centers = testing.blobs(70, 5, 6, seed=1)
+    points, centers = testing.blobs(70, D, K, seed=1)
     model_dir = testing.temporary_folder(self)
     graph = build(points, centers, metric, mode)
     graph.step(points)
     graph.save(os.path.join(model_dir, 'model.ckpt'))
     kmeans = kmeans_estimator.KMeans(
-        6, model_dir, distance_metric=metric, **MODES[mode]
+        K, model_dir, distance_metric=metric, **MODES[mode]
     )
     ask = testing.input_fn(points)
     transformed = np.stack(list(kmeans.transform(ask)))
@@ -84,11 +89,13 @@ class PropertyTest(parameterized.TestCase):
     np.testing.assert_allclose(kmeans.score(ask), score.sum(), 1e-5)
 
   @parameterized.product(
-      metric=numpy_model.METRICS, k=(1, 2, 7), seed=(0, 1, 2)
+      [dict(d=1, k=1), dict(d=D, k=K), dict(d=12, k=8)],
+      metric=numpy_model.METRICS,
+      seed=(0, 1, 2),
   )
-  def test_full_batch_loss_never_rises(self, metric, k, seed):
+  def test_full_batch_loss_never_rises(self, d, k, metric, seed):
     # The data has no groups, so that training converges slowly.
-    points = np.random.RandomState(seed).normal(1, 1, [90, 2])
+    points = np.random.RandomState(seed).normal(1, 1, [90, d])
     points = np.float32(points)
     _, losses = train(points, points[:k], steps=15, metric=metric)
     for before, after in zip(losses, losses[1:]):
@@ -98,7 +105,7 @@ class PropertyTest(parameterized.TestCase):
 
   @parameterized.product(metric=numpy_model.METRICS, mode=tuple(MODES))
   def test_order_of_rows_changes_only_the_order_of_answers(self, metric, mode):
-    points, centers = testing.blobs(60, 4, 5, seed=2)
+    points, centers = testing.blobs(60, D, K, seed=2)
     order = np.random.RandomState(0).permutation(len(points))
     expected, actual = (
         build(rows, centers, metric, mode) for rows in (points, points[order])
@@ -118,7 +125,7 @@ class PropertyTest(parameterized.TestCase):
 
   @parameterized.product(mode=tuple(MODES), scale=(2.0**-20, 0.1, 2.0**20))
   def test_scaled_data_have_scaled_centers(self, mode, scale):
-    points, centers = testing.blobs(60, 4, 5, seed=3)
+    points, centers = testing.blobs(60, D, K, seed=3)
     expected, losses = train(points, centers, mode=mode)
     actual, scaled = train(
         np.float32(points * scale), np.float32(centers * scale), mode=mode
@@ -128,7 +135,7 @@ class PropertyTest(parameterized.TestCase):
 
   @parameterized.product(mode=tuple(MODES))
   def test_scale_of_points_has_no_effect_with_cosine(self, mode):
-    points, centers = testing.blobs(60, 4, 5, seed=3)
+    points, centers = testing.blobs(60, D, K, seed=3)
     expected, losses = train(points, centers, metric='cosine', mode=mode)
     scales = np.random.RandomState(0).lognormal(0, 3, [60, 1])
     actual, scaled = train(
@@ -139,7 +146,7 @@ class PropertyTest(parameterized.TestCase):
 
   @parameterized.product(mode=tuple(MODES))
   def test_shifted_data_have_shifted_centers(self, mode):
-    points, centers = testing.blobs(60, 4, 5, seed=4, dtype=np.float64)
+    points, centers = testing.blobs(60, D, K, seed=4, dtype=np.float64)
     expected, losses = train(points, centers, mode=mode)
     actual, shifted = train(points + 1e4, centers + 1e4, mode=mode)
     np.testing.assert_allclose(actual, expected + 1e4, rtol=0, atol=1e-10)
@@ -147,7 +154,7 @@ class PropertyTest(parameterized.TestCase):
 
   @parameterized.product(metric=numpy_model.METRICS)
   def test_doubled_data_double_the_loss_and_leave_the_centers(self, metric):
-    points, centers = testing.blobs(60, 4, 5, seed=5)
+    points, centers = testing.blobs(60, D, K, seed=5)
     expected, losses = train(points, centers, metric=metric)
     actual, doubled = train(
         np.concatenate([points, points]), centers, metric=metric
@@ -157,7 +164,7 @@ class PropertyTest(parameterized.TestCase):
 
   @parameterized.product(metric=numpy_model.METRICS, mode=tuple(MODES))
   def test_converged_model_stays(self, metric, mode):
-    _, centers = testing.blobs(10, 4, 5, seed=6)
+    _, centers = testing.blobs(10, D, K, seed=6)
     actual, losses = train(
         centers, centers, steps=3, metric=metric, mode=mode
     )
@@ -167,9 +174,33 @@ class PropertyTest(parameterized.TestCase):
     np.testing.assert_allclose(losses, 0, atol=1e-5)
 
 
+def _random_cases(number):
+  """Returns dtypes, metrics, modes, d and k; cases that repeat share a graph.
+
+  The float dtypes that k-means computes in have each metric in each mode. All
+  other dtypes are cast to float32 first, and have each mode with one metric.
+  Their graphs have all SHAPES, those of float32 the shape of other tests.
+  """
+  cells = list(itertools.product(MODES, numpy_model.METRICS))
+  cases = []
+  for seed in range(number):
+    turn, i = divmod(seed, len(DTYPES))
+    if DTYPES[i] in TOLERANCE:
+      cell = turn % len(cells)
+    else:
+      # Neighbors in the list of dtypes have different metrics in a mode.
+      mode = turn % len(MODES)
+      cell = 2 * mode + (i + mode) % 2
+    mode, metric = cells[cell]
+    is_shared = DTYPES[i] == np.float32
+    d, k = (D, K) if is_shared else SHAPES[(cell + i) % len(SHAPES)]
+    cases.append((seed, DTYPES[i], metric, mode, d, k))
+  return cases
+
+
 @implementations.on_every_implementation
 class FuzzTest(parameterized.TestCase):
-  """Tests random shapes, dtypes, k, metrics and modes against NumPy."""
+  """Tests random batches of several dtypes, d, k, metrics and modes."""
 
   def assert_nearest(self, index, to_all, atol):
     """Checks that no center is nearer; on a tie, rounding may choose."""
@@ -182,13 +213,11 @@ class FuzzTest(parameterized.TestCase):
     farthest = np.sort(seen.distance)[::-1][: num_empty + 1]
     return num_empty > 0 and (np.diff(farthest) > -atol).any()
 
-  @parameterized.parameters(*range(60))
-  def test_random_case_equals_the_numpy_model(self, seed):
+  @parameterized.parameters(*_random_cases(60))
+  def test_random_case_equals_the_numpy_model(
+      self, seed, dtype, metric, mode, d, k
+  ):
     random = np.random.RandomState(seed)
-    dtype = DTYPES[seed % len(DTYPES)]
-    metric = numpy_model.METRICS[random.randint(2)]
-    mode = random.choice(list(MODES))
-    d, k = random.randint(1, 12), random.randint(1, 9)
     scale = 2.0 ** random.randint(0, 6)
     offset = random.randint(0, 3) * scale
 

@@ -79,10 +79,10 @@ class FarFromTheOriginTest(tf.test.TestCase, parameterized.TestCase):
 
   @parameterized.parameters(1e6, 1e8)
   def test_float64_equals_scikit_learn(self, offset):
-    points, centers = testing.blobs(400, 3, 6, seed=2, dtype=np.float64)
+    points, centers = testing.blobs(400, 3, 4, seed=2, dtype=np.float64)
     points, centers = points + offset, centers + offset
     theirs = sklearn.cluster.KMeans(
-        6, init=centers, n_init=1, max_iter=100, tol=0
+        4, init=centers, n_init=1, max_iter=100, tol=0
     ).fit(points)
     ours, inertia = _train_to_rest(points, centers)
     self.assertAllClose(ours, theirs.cluster_centers_, rtol=1e-12, atol=0)
@@ -106,17 +106,19 @@ class FarFromTheOriginTest(tf.test.TestCase, parameterized.TestCase):
     exact = np.square(points.reshape([5, 20]) - means).sum()
     self.assertAllClose(inertia, exact, rtol=1e-6)
 
-  @parameterized.product(offset=(1e3, 1e6, 1e9), d=(1, 5))
-  def test_offset_moves_centers_by_the_offset(self, offset, d):
+  @parameterized.product(
+      [dict(d=1, k=5), dict(d=3, k=4)], offset=(1e3, 1e6, 1e9)
+  )
+  def test_offset_moves_centers_by_the_offset(self, offset, d, k):
     # float64 represents these points exactly, with and without the offset.
     random = np.random.RandomState(d)
     points = np.round(random.normal(0, 1e4, [200, d]) * 8) / 8
-    expected, _ = _train_to_rest(points, points[:5])
-    ours, _ = _train_to_rest(points + offset, points[:5] + offset)
+    expected, _ = _train_to_rest(points, points[:k])
+    ours, _ = _train_to_rest(points + offset, points[:k] + offset)
     self.assertAllClose(ours - offset, expected, rtol=0, atol=1e-9 * 1e4)
 
   def test_order_and_duplicates_change_only_rounding(self):
-    points, centers = testing.blobs(200, 4, 5, seed=7, dtype=np.float64)
+    points, centers = testing.blobs(200, 3, 4, seed=7, dtype=np.float64)
     expected, inertia = _train_to_rest(points, centers)
     order = np.random.RandomState(0).permutation(len(points))
     permuted, _ = _train_to_rest(points[order], centers)

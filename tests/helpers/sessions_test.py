@@ -73,14 +73,26 @@ class TrainingGraphTest(absltest.TestCase):
       graph.initialize(points)
       np.testing.assert_array_equal(graph.values()['clusters'], centers)
 
-  def test_own_graph_is_no_other_tests_graph(self):
+  def test_each_copy_has_one_graph(self):
     points = np.float32([[1, 2], [3, 4]])
     graphs = [
         self._graph(points, **kwargs).session.graph
-        for kwargs in ({}, {}, dict(own_graph=True), dict(own_graph=True))
+        for kwargs in ({}, dict(copy=0), dict(copy=1), dict(copy=1))
     ]
     self.assertIs(graphs[0], graphs[1])
-    self.assertLen(set(graphs), 3)
+    self.assertIs(graphs[2], graphs[3])
+    self.assertIsNot(graphs[0], graphs[2])
+
+  def test_arguments_with_their_default_values_need_no_other_graph(self):
+    points = np.float32([[1, 2], [3, 4]])
+    graphs = [
+        self._graph(points, **kwargs).session.graph
+        for kwargs in ({}, dict(use_mini_batch=False), dict(random_seed=0))
+    ]
+    self.assertLen(set(graphs), 1)
+    self.assertIsNot(
+        self._graph(points, use_mini_batch=True).session.graph, graphs[0]
+    )
 
 
 if __name__ == '__main__':

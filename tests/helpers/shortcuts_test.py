@@ -31,6 +31,17 @@ class ShortcutsTest(absltest.TestCase):
       written = text_format.Parse(file.read(), tf.compat.v1.GraphDef())
     self.assertEqual(written, *graphs)
 
+  def test_message_of_a_finished_graph_is_a_copy(self):
+    with tf.Graph().as_default() as graph:
+      tf.ones([2, 3])
+    expected = graph.as_graph_def(add_shapes=True)
+    graph.finalize()
+    changed = graph.as_graph_def(add_shapes=True)
+    self.assertEqual(changed, expected)
+    changed.node[0].name = 'other'
+    self.assertEqual(graph.as_graph_def(add_shapes=True), expected)
+    self.assertNotEqual(graph.as_graph_def(), expected)
+
   def test_coordinator_waits_for_threads(self):
     coordinator = tf.train.Coordinator()
     go, ended = threading.Event(), []

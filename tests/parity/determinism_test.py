@@ -38,7 +38,7 @@ class GraphTest(_DeterminismTestCase):
   def run_graphs(self, **kwargs):
     """Trains `RUNS` times, in two graphs; returns the variables of each run."""
     return [
-        self.run_graph(own_graph=run == 0, **kwargs) for run in range(RUNS)
+        self.run_graph(copy=int(run == 0), **kwargs) for run in range(RUNS)
     ]
 
   def run_graph(self, **kwargs):

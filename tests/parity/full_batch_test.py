@@ -4,6 +4,7 @@
 
 import functools
 import os
+import tempfile
 
 from absl.testing import absltest
 from absl.testing import parameterized
@@ -17,10 +18,15 @@ from tests.helpers import testing
 
 # This package and the reference.
 GRAPHS = clustering_ops.KMeans, testing.reference_ops.KMeans
-ESTIMATORS = kmeans_estimator.KMeans, testing.ReferenceKMeans
 STEPS = 10
-# Tuples of n, d and k.
-SHAPES = ((1, 1, 1), (9, 2, 3), (40, 3, 5), (200, 12, 8))
+# Tuples of n, d and k. Most have one d and one k, so that tests share graphs.
+SHAPES = ((1, 1, 1), (9, 3, 4), (40, 3, 4), (200, 12, 8))
+CASES = [dict(init='array', shape=shape) for shape in SHAPES] + [
+    # How centers are chosen does not depend on d and k.
+    dict(init=init, shape=(n, 3, 4))
+    for init in ('callable', 'whole batches')
+    for n in (4, 9, 40, 200)
+]
 
 
 def first_rows(inputs, k):
@@ -79,11 +85,7 @@ class _FullBatchTestCase(parameterized.TestCase):
 @implementations.on_every_implementation
 class FullBatchTest(_FullBatchTestCase):
 
-  @parameterized.product(
-      metric=numpy_model.METRICS,
-      init=('array', 'callable', 'whole batches'),
-      shape=SHAPES,
-  )
+  @parameterized.product(CASES, metric=numpy_model.METRICS)
   def test_every_step(self, metric, init, shape):
     for (ours, values), (reference, expected) in zip(
         trajectory(clustering_ops.KMeans, metric, init, shape),
@@ -97,14 +99,18 @@ class FullBatchTest(_FullBatchTestCase):
           values['clusters'], expected['clusters'], 1e-4, 1e-5
       )
 
-  @parameterized.product(metric=numpy_model.METRICS, shape=SHAPES)
+  @parameterized.product(
+      metric=numpy_model.METRICS,
+      shape=((1, 1, 3), (9, 3, 4), (40, 3, 4), (200, 12, 8)),
+  )
   def test_empty_clusters_take_over_points_as_in_the_numpy_model(
       self, metric, shape
   ):
     # Compare with the NumPy model: the reference handles empty clusters
     # wrongly.
-    points, centers = testing.blobs(*shape, seed=1)
-    centers = np.concatenate([centers, -100 * np.ones_like(centers[:2])])
+    n, d, k = shape
+    points, centers = testing.blobs(n, d, k - 2, seed=1)
+    centers = np.concatenate([centers, np.full([2, d], -100, np.float32)])
     graph = testing.TrainingGraph(
         clustering_ops.KMeans,
         points,
@@ -150,11 +156,11 @@ class FullBatchTest(_FullBatchTestCase):
       metric=numpy_model.METRICS, dtype=(np.float32, np.float64)
   )
   def test_step_allocates_to_the_centers_before_the_step(self, metric, dtype):
-    points, centers = testing.blobs(60, 4, 5, seed=4, dtype=dtype)
+    points, centers = testing.blobs(60, 3, 4, seed=4, dtype=dtype)
     graph = testing.TrainingGraph(
         clustering_ops.KMeans,
         points,
-        5,
+        4,
         initial_clusters=centers,
         distance_metric=metric,
     )
@@ -173,33 +179,47 @@ class FullBatchTest(_FullBatchTestCase):
       testing.assert_state(graph.values(), state, rtol, atol)
 
 
+def train_estimator(kmeans_class, metric):
+  """Returns the centers, the name of the checkpoint, and its variables."""
+  points, centers = testing.blobs(80, 3, 4, seed=5)
+  with tempfile.TemporaryDirectory() as model_dir:
+    kmeans = kmeans_class(
+        4,
+        model_dir,
+        initial_clusters=centers,
+        distance_metric=metric,
+        use_mini_batch=False,
+        config=testing.run_config(),
+    )
+    # Also in two calls, the second of which continues from a checkpoint.
+    kmeans.train(testing.input_fn(*[points] * 3), steps=2)
+    kmeans.train(testing.input_fn(*[points] * 3), steps=1)
+    return (
+        kmeans.cluster_centers(),
+        os.path.basename(kmeans.latest_checkpoint()),
+        kmeans.get_variable_names(),
+    )
+
+
+# Native and portable ops are compared with the same training.
+train_reference_estimator = functools.lru_cache(maxsize=None)(
+    functools.partial(train_estimator, testing.ReferenceKMeans)
+)
+
+
 @implementations.native_and_portable
 class FullBatchEstimatorTest(parameterized.TestCase):
 
   @parameterized.product(metric=numpy_model.METRICS)
   def test_every_step(self, metric):
-    points, centers = testing.blobs(80, 3, 4, seed=5)
-    results = []
-    for kmeans_class in ESTIMATORS:
-      kmeans = kmeans_class(
-          4,
-          testing.temporary_folder(self),
-          initial_clusters=centers,
-          distance_metric=metric,
-          use_mini_batch=False,
-          config=testing.run_config(),
-      )
-      # Also in two calls, the second of which continues from a checkpoint.
-      kmeans.train(testing.input_fn(*[points] * 3), steps=2)
-      kmeans.train(testing.input_fn(*[points] * 3), steps=1)
-      results.append((kmeans.cluster_centers(), kmeans.latest_checkpoint()))
-      self.assertCountEqual(
-          kmeans.get_variable_names(),
-          ['clusters', 'global_step', 'initialized'],
-      )
-    (ours, our_path), (reference, path) = results
+    ours, our_name, our_variables = train_estimator(
+        kmeans_estimator.KMeans, metric
+    )
+    reference, name, variables = train_reference_estimator(metric)
     np.testing.assert_allclose(ours, reference, 1e-4, 1e-5)
-    self.assertEqual(os.path.basename(our_path), os.path.basename(path))
+    self.assertEqual(our_name, name)
+    for names in our_variables, variables:
+      self.assertCountEqual(names, ['clusters', 'global_step', 'initialized'])
 
 
 if __name__ == '__main__':

@@ -14,12 +14,21 @@ from tests.helpers import testing
 
 STEPS = 11
 LOOK_AFTER = (1, 3, 4, 11)
+# Tuples of M, d and k. With every M above 1 training runs the same code.
+CASES = (
+    (1, 1, 1),
+    (1, 3, 4),
+    (1, 12, 8),
+    (2, 1, 1),
+    (3, 3, 4),
+    (11, 12, 8),
+)
 # In float64 results equal those of the rule. In float32 the only differences
 # are rounding errors.
 TOLERANCE = {np.float32: (1e-4, 1e-5), np.float64: (1e-9, 1e-9)}
 
 
-def make_batches(d, k, dtype, seed=0):
+def make_batches(d, k, dtype, seed):
   """Returns batches of 1 to 20 points; not every batch hits every cluster."""
   random = np.random.RandomState(seed)
   points, centers = testing.blobs(250, d, k, seed, dtype)
@@ -32,14 +41,15 @@ class MiniBatchTest(parameterized.TestCase):
 
   @parameterized.product(
       metric=numpy_model.METRICS,
-      steps_per_iteration=(1, 2, 3, 11),
-      shape=((1, 1), (2, 5), (9, 6)),
+      case=CASES,
       dtype=tuple(TOLERANCE),
+      seed=(0, 4),
   )
   def test_every_variable_equals_the_numpy_model(
-      self, metric, steps_per_iteration, shape, dtype
+      self, metric, case, dtype, seed
   ):
-    batches, centers = make_batches(*shape, dtype)
+    steps_per_iteration, d, k = case
+    batches, centers = make_batches(d, k, dtype, seed)
     rtol, atol = TOLERANCE[dtype]
     graph = testing.TrainingGraph(
         clustering_ops.KMeans,
@@ -66,11 +76,11 @@ class MiniBatchTest(parameterized.TestCase):
   def test_step_allocates_to_the_centers_before_the_step(
       self, metric, steps_per_iteration
   ):
-    batches, centers = make_batches(3, 5, np.float64, seed=1)
+    batches, centers = make_batches(3, 4, np.float64, seed=1)
     graph = testing.TrainingGraph(
         clustering_ops.KMeans,
         batches[0],
-        5,
+        4,
         initial_clusters=centers,
         distance_metric=metric,
         use_mini_batch=True,

@@ -129,11 +129,12 @@ class PredictionTest(parameterized.TestCase):
   @parameterized.product(metric=numpy_model.METRICS, steps=(1, 2, None))
   def test_evaluation_returns_the_mean_loss_of_batches(self, metric, steps):
     kwargs = dict(distance_metric=metric, use_mini_batch=False)
-    model_dir, points, _ = train(60, 3, 4, 1, **kwargs)
+    # The checkpoint of the first test.
+    model_dir, points, _ = train(40, 3, 5, 40, **kwargs)
     ask = testing.input_fn(points[:10], points[10:15], points[15:])
     actual, expected = (
         kmeans_class(
-            4, model_dir, config=testing.run_config(), **kwargs
+            5, model_dir, config=testing.run_config(), **kwargs
         ).evaluate(ask, steps=steps)
         for kmeans_class in ESTIMATORS
     )
@@ -145,7 +146,7 @@ class PredictionTest(parameterized.TestCase):
   @parameterized.product(metric=numpy_model.METRICS, mode=tuple(MODES))
   def test_exports_equal_those_of_the_reference(self, metric, mode):
     kwargs = dict(distance_metric=metric, **MODES[mode])
-    # The checkpoint of a test above.
+    # The checkpoint of the first test.
     model_dir, *_ = train(40, 3, 5, 40, **kwargs)
     (ours, our_session), (reference, session) = (
         export(

@@ -8,6 +8,7 @@ import tensorflow as tf
 
 from kmeans_estimator.ops import clustering_ops
 from tests.helpers import implementations
+from tests.helpers import sessions
 from tests.helpers import testing
 
 _RUNS = 60
@@ -27,25 +28,41 @@ def _points(random, kind, n, d):
   return points.astype(np.float32)
 
 
+class _KMeansPlusPlus:
+  """A graph with the kernel and with our op, which tests share."""
+
+  def __init__(self, m, num_retries):
+    key = '_KMeansPlusPlus', m, num_retries
+    self._session, self._parts = sessions.borrow(
+        self, key, lambda: self._build(m, num_retries)
+    )
+
+  @staticmethod
+  def _build(m, num_retries):
+    points = tf.compat.v1.placeholder(tf.float32, [None, None])
+    seed = tf.compat.v1.placeholder(tf.int64, [])
+    rows = [
+        op(points, m, seed, num_retries)
+        for op in (
+            testing.kernels.kmeans_plus_plus_initialization,
+            clustering_ops.kmeans_plus_plus_initialization,
+        )
+    ]
+    return points, seed, rows
+
+  def draw(self, points, seed):
+    """Returns the rows that the kernel chooses, and those of our op."""
+    points_tensor, seed_tensor, rows = self._parts
+    return self._session.run(rows, {points_tensor: points, seed_tensor: seed})
+
+
 @implementations.on_every_implementation
 class KMeansPlusPlusTest(tf.test.TestCase, parameterized.TestCase):
 
   def _apart(self, m, num_retries, cases):
     """Returns how many cases (points, seed) give different rows."""
-    with tf.Graph().as_default(), tf.compat.v1.Session() as session:
-      points = tf.compat.v1.placeholder(tf.float32, [None, None])
-      seed = tf.compat.v1.placeholder(tf.int64, [])
-      fetches = [
-          op(points, m, seed, num_retries)
-          for op in (
-              testing.kernels.kmeans_plus_plus_initialization,
-              clustering_ops.kmeans_plus_plus_initialization,
-          )
-      ]
-      rows = [
-          session.run(fetches, {points: case[0], seed: case[1]})
-          for case in cases
-      ]
+    both = _KMeansPlusPlus(m, num_retries)
+    rows = [both.draw(*case) for case in cases]
     for expected, actual in rows:
       self.assertEqual(expected.shape, actual.shape)
       self.assertEqual(expected.dtype, actual.dtype)
@@ -53,7 +70,7 @@ class KMeansPlusPlusTest(tf.test.TestCase, parameterized.TestCase):
 
   @parameterized.product(
       kind=('normal', 'groups', 'uniform'),
-      m=(1, 6, 25),
+      m=(1, 7, 25),
       num_retries=(-1, 0, 2),
   )
   def test_random_points_give_the_draws_of_the_kernel(
@@ -74,7 +91,7 @@ class KMeansPlusPlusTest(tf.test.TestCase, parameterized.TestCase):
     # On a grid all sums are exact, and no draw may differ.
     random = np.random.RandomState(0)
     cases = [(_points(random, 'grid', 90, 3), seed) for seed in range(_RUNS)]
-    self.assertEqual(self._apart(10, num_retries, cases), 0)
+    self.assertEqual(self._apart(7, num_retries, cases), 0)
 
   @parameterized.parameters(1, 2, 7, 8)
   def test_choosing_all_points_gives_the_draws_of_the_kernel(self, n):
@@ -91,7 +108,7 @@ class KMeansPlusPlusTest(tf.test.TestCase, parameterized.TestCase):
         (_points(random, 'groups', n, 3), seed)
         for seed, n in enumerate([799, 800, 801, 1600, 1601, 3210, 5000])
     ]
-    self.assertLessEqual(self._apart(20, 2, cases), _MAX_ROUNDED_APART)
+    self.assertLessEqual(self._apart(25, 2, cases), _MAX_ROUNDED_APART)
 
 
 @implementations.on_every_implementation

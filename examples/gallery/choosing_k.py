@@ -26,7 +26,7 @@ PLACES = [(0, 0), (6, 1), (2, 6), (8, 7), (-4, 7)]
 
 
 def train(points: np.ndarray, num_clusters: int, seed: int):
-  """Clusters all points; returns the score and the cluster of each point."""
+  """Clusters all points; returns the score and the Estimator."""
   every_point = kmeans_estimator.inputs.array_input_fn(points)
   kmeans = kmeans_estimator.KMeans(
       num_clusters,
@@ -36,8 +36,7 @@ def train(points: np.ndarray, num_clusters: int, seed: int):
       seed=seed,
   )
   kmeans.train(every_point, steps=100)
-  clusters = kmeans.predict_cluster_index(every_point)
-  return kmeans.score(every_point), np.fromiter(clusters, np.int64)
+  return kmeans.score(every_point), kmeans
 
 
 def main() -> None:
@@ -59,7 +58,13 @@ def main() -> None:
   for k in NUMBERS:
     trained = [train(points, k, seed) for seed in SEEDS]
     scores.append([score for score, _ in trained])
-    _, clusters[k] = min(trained, key=lambda pair: pair[0])
+    _, kmeans = min(trained, key=lambda pair: pair[0])
+    clusters[k] = np.fromiter(
+        kmeans.predict_cluster_index(
+            kmeans_estimator.inputs.array_input_fn(points)
+        ),
+        np.int64,
+    )
     silhouettes.append(metrics.silhouette_score(points, clusters[k]))
     print(
         f'k = {k}: score {min(scores[-1]):.0f} to {max(scores[-1]):.0f}, '

@@ -104,7 +104,7 @@ class _Copies(tf.compat.v1.train.SessionRunHook):
 class StepTest(tf.test.TestCase, parameterized.TestCase):
 
   @parameterized.parameters(
-      ('full_batch', numpy_model.SQUARED_EUCLIDEAN, 4),
+      ('full_batch', numpy_model.SQUARED_EUCLIDEAN, 3),
       ('full_batch', numpy_model.COSINE, 2),
       ('mini_batch', numpy_model.SQUARED_EUCLIDEAN, 2),
       ('mini_batch', numpy_model.COSINE, 2),
@@ -138,6 +138,8 @@ class StepTest(tf.test.TestCase, parameterized.TestCase):
       for value in values:
         np.testing.assert_array_equal(value, values[0], name)
 
+    if rule != 'full_batch':
+      return  # Evaluation takes no notice of the rule.
     # The score is the mean over steps of the sum over all replicas.
     evaluated = kmeans.evaluate(_shards(_BATCHES[:2], replicas))
     score = np.mean([

@@ -101,91 +101,88 @@ class MultiWorkerTest(tf.test.TestCase):
         float(evaluated[-1][1]), score.min(axis=1).sum(), 1e-4
     )
 
-  def _check_goes_on(self, victim):
+  def test_training_continues_after_either_worker_was_killed(self):
+    both = (_CHIEF, _WORKER)
     kmeans = dict(
         initial_clusters=_CENTERS.tolist(),
         distance_metric='cosine',
         use_mini_batch=False,
     )
-    other = _WORKER if victim == _CHIEF else _CHIEF
+    start = 0
     with self._cluster(
         kmeans,
         batches=1,
         checkpoints=4,
-        max_steps=10,
-        gates={victim: [6]},
+        max_steps=14,
+        gates={_CHIEF: [6], _WORKER: [10]},
         timeout=15000,
     ) as cluster:
-      cluster.start(_CHIEF, _WORKER)
-      cluster.wait_for_gate(victim, 6)
-      cluster.kill(victim)
-      # The other worker ends with an error that says why.
-      [status] = cluster.wait_for(other)
-      self.assertEqual(status, 1)
-      self.assertRegex(
-          cluster.log(other), 'Another worker has gone|Operation timed out'
-      )
-      cluster.open_gate(victim, 6)
-      cluster.start(_CHIEF, _WORKER)
-      self.assertEqual(cluster.wait_for(_CHIEF, _WORKER), (0, 0))
-      self.assertIn('starts at step 4', cluster.log(victim))
+      for victim, other, gate in (_CHIEF, _WORKER, 6), (_WORKER, _CHIEF, 10):
+        with self.subTest(victim):
+          cluster.start(*both)
+          cluster.wait_for_gate(victim, gate)
+          for name in both:
+            self.assertIn(f'starts at step {start}', cluster.log(name))
+          cluster.kill(victim)
+          # The other worker ends with an error that says why.
+          [status] = cluster.wait_for(other)
+          self.assertEqual(status, 1)
+          self.assertRegex(
+              cluster.log(other), 'Another worker has gone|Operation timed out'
+          )
+          cluster.open_gate(victim, gate)
+          start += 4  # The next checkpoint.
+      cluster.start(*both)
+      self.assertEqual(cluster.wait_for(*both), (0, 0))
+      for name in both:
+        self.assertIn(f'starts at step {start}', cluster.log(name))
       end = testing.checkpoint_values(cluster.model_dir)
-    state = _expected(_CENTERS, 'cosine', None, 10)
-    testing.assert_state(end, state)
+    testing.assert_state(end, _expected(_CENTERS, 'cosine', None, 14))
 
-  def test_training_continues_after_the_chief_was_killed(self):
-    self._check_goes_on(_CHIEF)
-
-  def test_training_continues_after_a_worker_was_killed(self):
-    self._check_goes_on(_WORKER)
-
-  def _check_told_to_end(self, *told):
+  def test_all_workers_stop_when_one_or_all_get_sigterm(self):
+    both = (_CHIEF, _WORKER)
     kmeans = dict(
         initial_clusters=_CENTERS.tolist(),
         distance_metric='cosine',
         use_mini_batch=False,
     )
+    start = 0
     with self._cluster(
         kmeans,
         batches=1,
         checkpoints=1000,
-        max_steps=9,
+        max_steps=13,
         graceful=True,
-        gates={_CHIEF: [4], _WORKER: [4]},
+        gates={_CHIEF: [4, 8], _WORKER: [4, 8]},
     ) as cluster:
-      both = (_CHIEF, _WORKER)
-      cluster.start(*both)
-      for name in both:
-        cluster.wait_for_gate(name, 4)
-      for name in told:
-        cluster.terminate(name)
-      for name in both:
-        cluster.open_gate(name, 4)
-      statuses = dict(zip(both, cluster.wait_for(*both)))
-      for name in both:
-        with self.subTest(name):
-          log = cluster.log(name)
-          if name in told:
-            self.assertEqual(statuses[name], -signal.SIGTERM, log)
-          else:
-            self.assertEqual(statuses[name], 1, log)
-            self.assertIn('Another worker was told to end', log)
-      stopped = testing.checkpoint_values(cluster.model_dir)['global_step']
+      for told, gate in ([_WORKER], 4), (both, 8):
+        cluster.start(*both)
+        for name in both:
+          cluster.wait_for_gate(name, gate)
+          self.assertIn(f'starts at step {start}', cluster.log(name))
+        for name in told:
+          cluster.terminate(name)
+        for name in both:
+          cluster.open_gate(name, gate)
+        statuses = dict(zip(both, cluster.wait_for(*both)))
+        for name in both:
+          with self.subTest(f'{name}; {" and ".join(told)} told to end'):
+            log = cluster.log(name)
+            if name in told:
+              self.assertEqual(statuses[name], -signal.SIGTERM, log)
+            else:
+              self.assertEqual(statuses[name], 1, log)
+              self.assertIn('Another worker was told to end', log)
+        start = testing.checkpoint_values(cluster.model_dir)['global_step']
+        # Both tasks wait in the step after the gate when they get the signal.
+        # If the other worker learns of it too late, one more step runs.
+        self.assertIn(start, (gate + 1, gate + 2))
       cluster.start(*both)
       self.assertEqual(cluster.wait_for(*both), (0, 0))
       for name in both:
-        self.assertIn(f'starts at step {stopped}', cluster.log(name))
+        self.assertIn(f'starts at step {start}', cluster.log(name))
       end = testing.checkpoint_values(cluster.model_dir)
-    # Both tasks wait in step 5 when they get the signal. If the other worker
-    # learns of it too late, one more step runs.
-    self.assertIn(stopped, (5, 6))
-    testing.assert_state(end, _expected(_CENTERS, 'cosine', None, 9))
-
-  def test_all_workers_stop_when_one_worker_gets_sigterm(self):
-    self._check_told_to_end(_WORKER)
-
-  def test_all_workers_stop_when_all_get_sigterm(self):
-    self._check_told_to_end(_CHIEF, _WORKER)
+    testing.assert_state(end, _expected(_CENTERS, 'cosine', None, 13))
 
   def test_different_numbers_of_columns_are_refused(self):
     with self._cluster(

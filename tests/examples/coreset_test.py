@@ -15,11 +15,22 @@ from tests.helpers import testing
 pytestmark = pytest.mark.slow
 
 
+# coreset.py, whose two processes do not import TensorFlow each for itself.
+_PROGRAM = """
+import multiprocessing, runpy, sys
+fork = multiprocessing.get_context('fork')
+multiprocessing.get_context = lambda method: fork
+del sys.argv[0]
+runpy.run_path(sys.argv[0], run_name='__main__')
+"""
+
+
 class CoresetTest(absltest.TestCase):
 
   def test_coreset_is_as_good_as_all_points(self):
     png = os.path.join(testing.temporary_folder(self), 'coreset.png')
     result = running.run_forked(
+        *('-c', _PROGRAM),
         os.path.join(running.ROOT, 'examples', 'coreset.py'),
         *('--output', png, '--shards', '3', '--rows', '2000'),
     )

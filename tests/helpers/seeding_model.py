@@ -16,7 +16,6 @@ import numpy as np
 
 from kmeans_estimator.ops import philox
 
-
 # The number of words that are drawn at once.
 _WORDS = 256
 

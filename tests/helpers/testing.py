@@ -292,6 +292,16 @@ def assert_state(
       np.testing.assert_allclose(values[name], value, rtol, atol, err_msg=name)
 
 
+def of_seeds(
+    number: int, draw: Callable[[tf.Tensor], tf.Tensor]
+) -> np.ndarray:
+  """Returns the float32 that a function draws, for each of the first seeds."""
+  seeds = tf.range(number, dtype=tf.int64)
+  return tf.function(
+      lambda: tf.map_fn(draw, seeds, fn_output_signature=tf.float32)
+  )().numpy()
+
+
 def temporary_folder(test: absltest.TestCase) -> str:
   """Returns a folder that is deleted when the test ends."""
   return test.enter_context(tempfile.TemporaryDirectory())

@@ -11,6 +11,7 @@ import tensorflow as tf
 from kmeans_estimator.ops import seeding
 from tests.helpers import implementations
 from tests.helpers import seeding_model
+from tests.helpers import testing
 
 NAMED = (
     seeding.RANDOM_INIT,
@@ -97,15 +98,11 @@ class RandomRowsTest(tf.test.TestCase):
 
   def test_rows_are_as_likely(self):
     points = tf.reshape(tf.range(6.0), [6, 1])
-    draw = tf.function(lambda seed: seeding.random_rows(points, 2, seed))
-    counts = np.zeros(6)
-    pairs = set()
-    for seed in tf.range(1200, dtype=tf.int64):
-      rows = draw(seed).numpy()[:, 0].astype(int)
-      counts[rows] += 1
-      pairs.add(tuple(rows))
-    self.assertLen(pairs, 15)
-    self.assertAllInRange(counts, 340, 460)
+    rows = testing.of_seeds(
+        1200, lambda seed: seeding.random_rows(points, 2, seed)
+    )[:, :, 0].astype(int)
+    self.assertLen(set(map(tuple, rows)), 15)
+    self.assertAllInRange(np.bincount(rows.ravel(), minlength=6), 340, 460)
 
   def test_compiled_by_xla(self):
     points = tf.constant(_normal(60, 2))

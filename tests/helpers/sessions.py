@@ -8,9 +8,20 @@ it, with all variables at their initial values.
 """
 
 import collections
-from typing import Any, Callable, Dict, Hashable, List, NamedTuple, Tuple
+from typing import (
+    Any,
+    Callable,
+    Dict,
+    Hashable,
+    List,
+    NamedTuple,
+    Optional,
+    Sequence,
+    Tuple,
+)
 import weakref
 
+import numpy as np
 import tensorflow as tf
 
 from tests.helpers import implementations
@@ -75,3 +86,42 @@ def borrow(
   session.run(built.initializer)
   weakref.finalize(borrower, built.idle.append, session).atexit = False
   return session, built.parts
+
+
+class Function:
+  """A function of arrays that a graph computes.
+
+  Attributes:
+    outputs: the tensors of the results.
+  """
+
+  def __init__(
+      self,
+      key: Hashable,
+      build: Callable[..., Any],
+      *inputs: Tuple[Any, Optional[Sequence[Optional[int]]]],
+  ):
+    """Builds the graph, or borrows that of an earlier function.
+
+    Args:
+      key: equal for functions of the same inputs that need the same graph;
+        None: no other function needs the graph.
+      build: builds the results from the inputs.
+      *inputs: the dtype and the static shape of each input.
+    """
+    inputs = [
+        (tf.as_dtype(dtype), None if shape is None else tuple(shape))
+        for dtype, shape in inputs
+    ]
+
+    def build_all():
+      placeholders = [tf.compat.v1.placeholder(*each) for each in inputs]
+      return placeholders, build(*placeholders)
+
+    self._session, (self._inputs, self.outputs) = borrow(
+        self, None if key is None else (key, *inputs), build_all
+    )
+
+  def __call__(self, *arrays: np.ndarray) -> Any:
+    """Returns the results for arrays, one for each input."""
+    return self._session.run(self.outputs, dict(zip(self._inputs, arrays)))

@@ -302,6 +302,17 @@ def of_seeds(
   )().numpy()
 
 
+def plain_and_compiled(function: Callable[..., Any], *inputs: Any) -> List[Any]:
+  """Returns a function's results for tensors, without XLA and compiled by it.
+
+  The function is traced once.
+  """
+  plain = tf.function(function)
+  inputs = [tf.constant(each) for each in inputs]
+  compiled = tf.function(lambda *inputs: plain(*inputs), jit_compile=True)  # pylint: disable=unnecessary-lambda
+  return [plain(*inputs), compiled(*inputs)]
+
+
 def temporary_folder(test: absltest.TestCase) -> str:
   """Returns a folder that is deleted when the test ends."""
   return test.enter_context(tempfile.TemporaryDirectory())

@@ -50,7 +50,10 @@ _graphs: Dict[Hashable, Built] = collections.OrderedDict()
 
 
 def borrow(
-    borrower: Any, key: Hashable, build: Callable[[], Any]
+    borrower: Any,
+    key: Hashable,
+    build: Callable[[], Any],
+    config: Optional[tf.compat.v1.ConfigProto] = None,
 ) -> Tuple[tf.compat.v1.Session, Any]:
   """Returns a session of a graph, and what `build` returned for this graph.
 
@@ -63,6 +66,7 @@ def borrow(
       portable ops differ without being told apart by the key. None: no other
       borrower needs the graph.
     build: builds the graph in the default graph.
+    config: the configuration of the session, equal for equal keys.
   """
   built = None
   if key is not None:
@@ -81,7 +85,7 @@ def borrow(
   session = (
       built.idle.pop()
       if built.idle
-      else tf.compat.v1.Session(graph=built.graph)
+      else tf.compat.v1.Session(graph=built.graph, config=config)
   )
   session.run(built.initializer)
   weakref.finalize(borrower, built.idle.append, session).atexit = False

@@ -608,10 +608,13 @@ class CompiledTest(_AllocationTestCase):
   def test_is_what_is_not_compiled(self, shape_and_size, metric):
     shape, size = shape_and_size
     arrays = testing.around_centers(*shape, metric)
-    weights = tf.range(shape[0], dtype=tf.float32) / shape[0]
+    inputs = *map(tf.constant, arrays), tf.linspace(0.0, 1.0, shape[0])
     with _sized(size):
-      plain, compiled = testing.plain_and_compiled(
-          lambda *tensors: _all_results(*tensors, metric), *arrays, weights
+      plain, compiled = (
+          function(*inputs)
+          for function in testing.plain_and_compiled(
+              lambda *tensors: _all_results(*tensors, metric)
+          )
       )
     self.assertAllEqual(compiled[0][0].index, plain[0][0].index)
     self.assertAllEqual(compiled[0][1].totals, plain[0][1].totals)

@@ -298,19 +298,31 @@ def of_seeds(
   """Returns the float32 that a function draws, for each of the first seeds."""
   seeds = tf.range(number, dtype=tf.int64)
   return tf.function(
-      lambda: tf.map_fn(draw, seeds, fn_output_signature=tf.float32)
+      lambda: tf.map_fn(draw, seeds, fn_output_signature=tf.float32),
+      autograph=False,
   )().numpy()
 
 
 def plain_and_compiled(
-    function: Callable[..., Any],
+    function: Callable[..., Any], autograph: bool = False
 ) -> List[Callable[..., Any]]:
   """Returns a function as TensorFlow runs it, and compiled by XLA.
 
   Both are traced together, once for inputs of each shape.
+
+  Args:
+    function: takes and returns tensors.
+    autograph: whether AutoGraph converts the function. It reads the source of
+      every function that is called, which takes seconds. Estimators do not use
+      it; users may, where they call functions of `clustering_ops`.
   """
-  plain = tf.function(function)
-  return [plain, tf.function(lambda *inputs: plain(*inputs), jit_compile=True)]  # pylint: disable=unnecessary-lambda
+  plain = tf.function(function, autograph=autograph)
+  compiled = tf.function(
+      lambda *inputs: plain(*inputs),  # pylint: disable=unnecessary-lambda
+      autograph=False,
+      jit_compile=True,
+  )
+  return [plain, compiled]
 
 
 def temporary_folder(test: absltest.TestCase) -> str:

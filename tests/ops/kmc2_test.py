@@ -13,6 +13,7 @@ from kmeans_estimator.ops import seeding
 from tests.helpers import implementations
 from tests.helpers import seeding_model
 from tests.helpers import sessions
+from tests.helpers import testing
 
 DTYPES = (np.float32, np.float64)
 
@@ -216,16 +217,18 @@ class ImplementationsTest(tf.test.TestCase, parameterized.TestCase):
 class CompiledTest(tf.test.TestCase, parameterized.TestCase):
   """XLA draws the same, and finds all shapes known."""
 
-  def _assert_same(self, function, shape):
-    compiled = tf.function(function, jit_compile=True)
+  def _assert_same(self, function, shape, autograph=False):
+    plain, compiled = testing.plain_and_compiled(function, autograph)
     self.assertEqual(compiled.get_concrete_function().output_shapes, shape)
-    self.assertAllEqual(compiled(), tf.function(function)())
+    self.assertAllEqual(compiled(), plain())
 
   @parameterized.parameters(1, 100, 300)
   def test_chain(self, count):
     distances = tf.constant(np.square(_normal(count, 1)[:, 0]))
     self._assert_same(
-        lambda: seeding.kmc2_chain_initialization(distances, 3), []
+        lambda: seeding.kmc2_chain_initialization(distances, 3),
+        [],
+        autograph=True,
     )
 
   @parameterized.product(selected=(0, 2), weighted=(False, True))

@@ -13,6 +13,7 @@ from kmeans_estimator.ops import seeding
 from tests.helpers import implementations
 from tests.helpers import seeding_model
 from tests.helpers import sessions
+from tests.helpers import testing
 
 DTYPES = (np.float32, np.float64)
 
@@ -357,10 +358,10 @@ class ImplementationsTest(tf.test.TestCase, parameterized.TestCase):
 class CompiledTest(tf.test.TestCase, parameterized.TestCase):
   """XLA draws the same, and finds all shapes known."""
 
-  def _assert_same(self, function, shape):
-    compiled = tf.function(function, jit_compile=True)
+  def _assert_same(self, function, shape, autograph=False):
+    plain, compiled = testing.plain_and_compiled(function, autograph)
     self.assertEqual(compiled.get_concrete_function().output_shapes, shape)
-    self.assertAllEqual(compiled(), tf.function(function)())
+    self.assertAllEqual(compiled(), plain())
 
   @parameterized.parameters(tf.float32, tf.float64)
   def test_initialization(self, dtype):
@@ -368,6 +369,7 @@ class CompiledTest(tf.test.TestCase, parameterized.TestCase):
     self._assert_same(
         lambda: seeding.kmeans_plus_plus_initialization(points, 6, 3, -1),
         [6, 2],
+        autograph=True,
     )
 
   def test_fewer_distinct_points_than_centers(self):

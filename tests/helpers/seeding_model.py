@@ -7,6 +7,8 @@ D. Arthur and S. Vassilvitskii, "k-means++: The Advantages of Careful Seeding",
 words of the random streams come from the product's `philox`.
 """
 
+import functools
+import itertools
 import math
 from typing import List, Optional, Sequence
 
@@ -14,12 +16,23 @@ import numpy as np
 
 from kmeans_estimator.ops import philox
 
+# The number of words that are drawn at once.
+_WORDS = 256
+
+
+@functools.lru_cache(maxsize=4096)
+def _words(seed: int, stream: int, part: int) -> np.ndarray:
+  """Returns `_WORDS` words of a stream; every implementation reads the same."""
+  return philox.words(_WORDS, seed, stream, part * _WORDS).numpy()
+
 
 class Stream:
   """Reads the words of a seed's random stream in order."""
 
   def __init__(self, seed: int, stream: int = 0):
-    self._words = iter(philox.words(100_000, seed, stream).numpy().tolist())
+    self._words = itertools.chain.from_iterable(
+        _words(seed, stream, part).tolist() for part in itertools.count()
+    )
 
   def unit_float(self) -> float:
     return (next(self._words) % 2**23) * 2.0**-23

@@ -8,9 +8,20 @@ it, with all variables at their initial values.
 """
 
 import collections
-from typing import Any, Callable, Dict, Hashable, List, NamedTuple, Tuple
+from typing import (
+    Any,
+    Callable,
+    Dict,
+    Hashable,
+    List,
+    NamedTuple,
+    Optional,
+    Sequence,
+    Tuple,
+)
 import weakref
 
+import numpy as np
 import tensorflow as tf
 
 from tests.helpers import implementations
@@ -38,7 +49,7 @@ class Built(NamedTuple):
 _graphs: Dict[Hashable, Built] = collections.OrderedDict()
 
 
-def config(**kwargs: Any) -> tf.compat.v1.ConfigProto:
+def session_config(**kwargs: Any) -> tf.compat.v1.ConfigProto:
   """Returns the session config that Estimator uses.
 
   TensorFlow then optimizes a graph once, instead of twice.
@@ -53,7 +64,10 @@ def config(**kwargs: Any) -> tf.compat.v1.ConfigProto:
 
 
 def borrow(
-    borrower: Any, key: Hashable, build: Callable[[], Any]
+    borrower: Any,
+    key: Hashable,
+    build: Callable[[], Any],
+    config: Optional[tf.compat.v1.ConfigProto] = None,
 ) -> Tuple[tf.compat.v1.Session, Any]:
   """Returns a session of a graph, and what `build` returned for this graph.
 
@@ -66,6 +80,8 @@ def borrow(
       portable ops differ without being told apart by the key. None: no other
       borrower needs the graph.
     build: builds the graph in the default graph.
+    config: the config of the session, equal for equal keys; None: that of
+      `session_config`.
   """
   built = None
   if key is not None:
@@ -84,8 +100,49 @@ def borrow(
   session = (
       built.idle.pop()
       if built.idle
-      else tf.compat.v1.Session(graph=built.graph, config=config())
+      else tf.compat.v1.Session(
+          graph=built.graph, config=config or session_config()
+      )
   )
   session.run(built.initializer)
   weakref.finalize(borrower, built.idle.append, session).atexit = False
   return session, built.parts
+
+
+class Function:
+  """A function of arrays that a graph computes.
+
+  Attributes:
+    outputs: the tensors of the results.
+  """
+
+  def __init__(
+      self,
+      key: Hashable,
+      build: Callable[..., Any],
+      *inputs: Tuple[Any, Optional[Sequence[Optional[int]]]],
+  ):
+    """Builds the graph, or borrows that of an earlier function.
+
+    Args:
+      key: equal for functions of the same inputs that need the same graph;
+        None: no other function needs the graph.
+      build: builds the results from the inputs.
+      *inputs: the dtype and the static shape of each input.
+    """
+    inputs = [
+        (tf.as_dtype(dtype), None if shape is None else tuple(shape))
+        for dtype, shape in inputs
+    ]
+
+    def build_all():
+      placeholders = [tf.compat.v1.placeholder(*each) for each in inputs]
+      return placeholders, build(*placeholders)
+
+    self._session, (self._inputs, self.outputs) = borrow(
+        self, None if key is None else (key, *inputs), build_all
+    )
+
+  def __call__(self, *arrays: np.ndarray) -> Any:
+    """Returns the results for arrays, one for each input."""
+    return self._session.run(self.outputs, dict(zip(self._inputs, arrays)))

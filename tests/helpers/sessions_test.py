@@ -59,6 +59,35 @@ class BorrowTest(absltest.TestCase):
       self.assertIsNot(_Borrower('native').session.graph, graph)
 
 
+class FunctionTest(absltest.TestCase):
+
+  def _function(self, key, shape):
+    return sessions.Function(
+        key,
+        lambda x, y: (x + y, x - y),
+        (np.float32, shape),
+        (np.float32, None),
+    )
+
+  def test_results_are_those_of_the_arrays(self):
+    function = self._function(None, [2])
+    for x in [1, 2], [3, 4]:
+      total, difference = function(x, 5)
+      np.testing.assert_array_equal(total, np.add(x, 5))
+      np.testing.assert_array_equal(difference, np.subtract(x, 5))
+
+  def test_graph_is_that_of_an_earlier_function_of_such_inputs(self):
+    graphs = [
+        self._function(key, shape).outputs[0].graph
+        for key, shape in (
+            ('sum', [2]), ('sum', (2,)), ('sum', [None]), ('other', [2]),
+            (None, [2]), (None, [2]),
+        )
+    ]  # pyformat: disable
+    self.assertIs(graphs[0], graphs[1])
+    self.assertLen(set(graphs), 5)
+
+
 class TrainingGraphTest(absltest.TestCase):
 
   def _graph(self, centers, **kwargs):

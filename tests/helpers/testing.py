@@ -310,6 +310,39 @@ def assert_state(
       np.testing.assert_allclose(values[name], value, rtol, atol, err_msg=name)
 
 
+def of_seeds(
+    number: int, draw: Callable[[tf.Tensor], tf.Tensor]
+) -> np.ndarray:
+  """Returns the float32 that a function draws, for each of the first seeds."""
+  seeds = tf.range(number, dtype=tf.int64)
+  return tf.function(
+      lambda: tf.map_fn(draw, seeds, fn_output_signature=tf.float32),
+      autograph=False,
+  )().numpy()
+
+
+def plain_and_compiled(
+    function: Callable[..., Any], autograph: bool = False
+) -> List[Callable[..., Any]]:
+  """Returns a function as TensorFlow runs it, and compiled by XLA.
+
+  Both are traced together, once for inputs of each shape.
+
+  Args:
+    function: takes and returns tensors.
+    autograph: whether AutoGraph converts the function. It reads the source of
+      every function that is called, which takes seconds. Estimators do not use
+      it; users may, where they call functions of `clustering_ops`.
+  """
+  plain = tf.function(function, autograph=autograph)
+  compiled = tf.function(
+      lambda *inputs: plain(*inputs),  # pylint: disable=unnecessary-lambda
+      autograph=False,
+      jit_compile=True,
+  )
+  return [plain, compiled]
+
+
 def temporary_folder(test: absltest.TestCase) -> str:
   """Returns a folder that is deleted when the test ends."""
   return test.enter_context(tempfile.TemporaryDirectory())
@@ -351,7 +384,7 @@ def run_config(**kwargs) -> Any:
 
 def cpus(number: int) -> tf.compat.v1.ConfigProto:
   """Returns Estimator's session config for several logical CPUs."""
-  return sessions.config(device_count={'CPU': number})
+  return sessions.session_config(device_count={'CPU': number})
 
 
 def blobs(

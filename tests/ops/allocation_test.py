@@ -13,6 +13,7 @@ from kmeans_estimator.ops import allocation as allocation_lib
 from kmeans_estimator.ops import native
 from tests.helpers import implementations
 from tests.helpers import numpy_model
+from tests.helpers import sessions
 from tests.helpers import testing
 
 EUCLIDEAN, COSINE = numpy_model.METRICS
@@ -36,18 +37,16 @@ def _sized(size):
   return mock.patch.multiple(allocation_lib, **SIZES[size])
 
 
-def _inputs(shapes, *arrays):
-  """Placeholders that know the shapes of arrays, or less of them."""
-  return [
-      tf.compat.v1.placeholder(
-          array.dtype,
-          {
-              STATIC: array.shape,
-              UNKNOWN_ROWS: array.shape if i else [None, *array.shape[1:]],
-              UNKNOWN: [None] * array.ndim,
-          }[shapes],
-      )
-      for i, array in enumerate(arrays)
+def _inputs(shapes, points, *others):
+  """Dtypes and static shapes of inputs: the shapes of arrays, or less."""
+  of_points = {
+      STATIC: points.shape,
+      UNKNOWN_ROWS: [None, points.shape[1]],
+      UNKNOWN: [None, None],
+  }[shapes]
+  return [(points.dtype, of_points)] + [
+      (other.dtype, [None] * other.ndim if shapes == UNKNOWN else other.shape)
+      for other in others
   ]
 
 
@@ -63,12 +62,35 @@ def _allocate(points, centers, metric, weights=None):
   )
 
 
+def _function(key, build, metric, size, inputs):
+  """A graph of `build(*inputs, metric)`, whose batches are of a size."""
+
+  def build_sized(*tensors):
+    with _sized(size):
+      return build(*tensors, metric)
+
+  n = inputs[0][1][0]
+  if n is not None and n <= 64 and not implementations.are_native():
+    # Portable ops do not divide so few rows.
+    size = 'whole'
+  return sessions.Function(
+      ('allocation_test', key, metric, size), build_sized, *inputs
+  )
+
+
 def _run(points, centers, metric=EUCLIDEAN, size='divided', shapes=STATIC):
-  with tf.Graph().as_default(), _sized(size):
-    inputs = _inputs(shapes, points, centers)
-    outputs = _allocate(*inputs, metric)
-    with tf.compat.v1.Session() as session:
-      return session.run(outputs, dict(zip(inputs, (points, centers))))
+  return _function(
+      'allocate', _allocate, metric, size, _inputs(shapes, points, centers)
+  )(points, centers)
+
+
+def _all_results(points, centers, weights, metric):
+  """The results without weights, with weights, and without sums."""
+  return (
+      _allocate(points, centers, metric),
+      _allocate(points, centers, metric, weights),
+      allocation_lib.nearest(points, centers, metric),
+  )
 
 
 class _AllocationTestCase(tf.test.TestCase, parameterized.TestCase):
@@ -130,18 +152,10 @@ class AllocationTest(_AllocationTestCase):
       points *= lengths.astype(dtype)
     weights = np.random.RandomState(1).randint(0, 4, n).astype(dtype)
     weights += dtype(0.25) * (np.arange(n) % 3 == 0).astype(dtype)
-    with tf.Graph().as_default(), _sized(size):
-      inputs = _inputs(STATIC, points, centers)
-      outputs = (
-          _allocate(*inputs, metric),
-          _allocate(*inputs, metric, tf.ones_like(weights)),
-          _allocate(*inputs, metric, tf.constant(weights)),
-          allocation_lib.nearest(*inputs, metric),
-      )
-      with tf.compat.v1.Session() as session:
-        plain, ones, weighted, nearest = session.run(
-            outputs, dict(zip(inputs, (points, centers)))
-        )
+    inputs = _inputs(STATIC, points, centers, weights)
+    function = _function('all', _all_results, metric, size, inputs)
+    plain, weighted, nearest = function(points, centers, weights)
+    _, ones, _ = function(points, centers, np.ones_like(weights))
     allocation, sums = plain
     self.assert_allocation(allocation, points, centers, metric)
     self.assert_sums(sums, allocation.index, points, k, metric)
@@ -159,24 +173,17 @@ class AllocationTest(_AllocationTestCase):
     self.assert_allocation(nearest, points, centers, metric)
 
   @parameterized.product(
-      shape=((0, 3, 2), (7, 3, 9), (128, 33, 40), (257, 31, 17)),
+      shape=((0, 3, 9), (7, 3, 9), (128, 33, 40), (257, 33, 40)),
       metric=numpy_model.METRICS,
       shapes=(UNKNOWN_ROWS, UNKNOWN),
   )
   def test_unknown_shapes(self, shape, metric, shapes):
     points, centers = testing.around_centers(*shape, metric)
     weights = np.arange(shape[0]).astype(np.float32) % 3
-    with tf.Graph().as_default(), _sized('divided'):
-      inputs = _inputs(shapes, points, centers)
-      weights_input = tf.compat.v1.placeholder(tf.float32, [None])
-      outputs = (
-          _allocate(*inputs, metric),
-          _allocate(*inputs, metric, weights_input),
-          allocation_lib.nearest(*inputs, metric),
-      )
-      with tf.compat.v1.Session() as session:
-        feed = {**dict(zip(inputs, (points, centers))), weights_input: weights}
-        (allocation, sums), weighted, nearest = session.run(outputs, feed)
+    inputs = _inputs(shapes, points, centers) + [(np.float32, [None])]
+    (allocation, sums), weighted, nearest = _function(
+        'all', _all_results, metric, 'divided', inputs
+    )(points, centers, weights)
     k = shape[2]
     self.assert_allocation(allocation, points, centers, metric)
     self.assert_sums(sums, allocation.index, points, k, metric)
@@ -231,30 +238,35 @@ class AllocationTest(_AllocationTestCase):
       _run(points, centers, size=size)
     with self.assertRaisesRegex(tf.errors.InvalidArgumentError, message):
       _run(points, centers, size=size, shapes=UNKNOWN)
-    with tf.Graph().as_default(), _sized(size):
-      inputs = _inputs(UNKNOWN, points, centers)
-      nearest = allocation_lib.nearest(*inputs, EUCLIDEAN)
-      with tf.compat.v1.Session() as session, self.assertRaisesRegex(
-          tf.errors.InvalidArgumentError, message
-      ):
-        session.run(nearest, dict(zip(inputs, (points, centers))))
+    nearest = _function(
+        'nearest',
+        allocation_lib.nearest,
+        EUCLIDEAN,
+        size,
+        _inputs(UNKNOWN, points, centers),
+    )
+    with self.assertRaisesRegex(tf.errors.InvalidArgumentError, message):
+      nearest(points, centers)
 
   @parameterized.product(
       shape=((10_000, 32, 50), (6_000, 33, 200)), metric=numpy_model.METRICS
   )
   def test_reruns_are_bit_identical(self, shape, metric):
     points, centers = testing.around_centers(*shape, metric)
-    with tf.Graph().as_default():
-      inputs = _inputs(STATIC, points, centers)
-      outputs = [_allocate(*inputs, metric)]
+
+    def build(points, centers):
+      outputs = [_allocate(points, centers, metric)]
       for size in SIZES:
         with _sized(size):
-          outputs.append(_allocate(*inputs, metric))
-      with tf.compat.v1.Session() as session:
-        runs = [
-            session.run(outputs, dict(zip(inputs, (points, centers))))
-            for _ in range(6)
-        ]
+          outputs.append(_allocate(points, centers, metric))
+      return outputs
+
+    function = sessions.Function(
+        ('allocation_test', 'every size', metric),
+        build,
+        *_inputs(STATIC, points, centers),
+    )
+    runs = [function(points, centers) for _ in range(6)]
     for run in runs[1:]:
       for a, b in zip(tf.nest.flatten(runs[0]), tf.nest.flatten(run)):
         self.assertEqual(a.tobytes(), b.tobytes())
@@ -263,18 +275,14 @@ class AllocationTest(_AllocationTestCase):
   def test_equal_allocations_give_equal_sums(self, metric, dtype):
     points, centers = testing.around_centers(900, 5, 6, metric, dtype)
     random = np.random.RandomState(0)
-    with tf.Graph().as_default(), _sized('divided'):
-      inputs = _inputs(STATIC, points, centers)
-      outputs = _allocate(*inputs, metric)
-      with tf.compat.v1.Session() as session:
-        (first, sums), *others = (
-            session.run(outputs, dict(zip(inputs, (points, moved))))
-            for moved in (
-                centers,
-                (centers + random.normal(0, 0.01, centers.shape)).astype(dtype),
-                np.nextafter(centers, dtype(9)),
-            )
+    (first, sums), *others = (
+        _run(points, moved, metric)
+        for moved in (
+            centers,
+            (centers + random.normal(0, 0.01, centers.shape)).astype(dtype),
+            np.nextafter(centers, dtype(9)),
         )
+    )
     for other, other_sums in others:
       self.assertAllEqual(other.index, first.index)
       for field in 'values', 'totals', 'origin':
@@ -393,7 +401,7 @@ class OddInputTest(_AllocationTestCase):
 
   @parameterized.parameters(*SIZES)
   def test_zero_vectors_are_at_cosine_distance_1(self, size):
-    points, centers = testing.around_centers(80, 3, 4, COSINE)
+    points, centers = testing.around_centers(100, 3, 4, COSINE)
     points[:20] = 0
     centers[2] = 0
     (index, distance), sums = _run(points, centers, COSINE, size)
@@ -402,12 +410,12 @@ class OddInputTest(_AllocationTestCase):
     self.assert_sums(sums, index, points, 4, COSINE)
     self.assertNotIn(2, index)
     (index, distance), _ = _run(points, centers * 0, COSINE, size)
-    self.assertAllEqual(index, np.zeros([80]))
-    self.assertAllClose(distance, np.ones([80]))
+    self.assertAllEqual(index, np.zeros([100]))
+    self.assertAllClose(distance, np.ones([100]))
 
   @parameterized.parameters(*SIZES)
   def test_lengths_that_squares_do_not_bear(self, size):
-    points, centers = testing.around_centers(80, 3, 4, COSINE)
+    points, centers = testing.around_centers(100, 3, 4, COSINE)
     expected, _ = _run(points, centers, COSINE, size)
     points[::2] *= np.float32(1e-30)
     points[1::2] *= np.float32(1e30)
@@ -417,11 +425,11 @@ class OddInputTest(_AllocationTestCase):
 
   @parameterized.parameters(*SIZES)
   def test_all_centers_at_0(self, size):
-    points, _ = testing.around_centers(80, 3, 4)
+    points, _ = testing.around_centers(100, 3, 4)
     (index, distance), sums = _run(
         points, np.zeros([4, 3], np.float32), size=size
     )
-    self.assertAllEqual(index, np.zeros([80]))
+    self.assertAllEqual(index, np.zeros([100]))
     self.assertAllClose(distance, np.square(points).sum(axis=1), rtol=1e-5)
     self.assert_sums(sums, index, points, 4, EUCLIDEAN)
 
@@ -588,34 +596,32 @@ class ChoiceOfOpsTest(tf.test.TestCase, parameterized.TestCase):
 
 class CompiledTest(_AllocationTestCase):
 
+  # Few rows are not divided.
   @parameterized.product(
-      shape=((7, 3, 9), (700, 20, 300)),
+      shape_and_size=(
+          ((7, 3, 9), 'whole'),
+          ((700, 20, 300), 'whole'),
+          ((700, 20, 300), 'divided'),
+      ),
       metric=numpy_model.METRICS,
-      size=tuple(SIZES),
   )
-  def test_is_what_is_not_compiled(self, shape, metric, size):
+  def test_is_what_is_not_compiled(self, shape_and_size, metric):
+    shape, size = shape_and_size
     arrays = testing.around_centers(*shape, metric)
-    points, centers = map(tf.constant, arrays)
-    weights = tf.range(shape[0], dtype=tf.float32) / shape[0]
-
-    def build(points, centers, weights):
-      return (
-          _allocate(points, centers, metric),
-          _allocate(points, centers, metric, weights)[1],
-          allocation_lib.nearest(points, centers, metric),
-      )
-
+    inputs = *map(tf.constant, arrays), tf.linspace(0.0, 1.0, shape[0])
     with _sized(size):
       plain, compiled = (
-          tf.function(build, jit_compile=jit)(points, centers, weights)
-          for jit in (False, True)
+          function(*inputs)
+          for function in testing.plain_and_compiled(
+              lambda *tensors: _all_results(*tensors, metric)
+          )
       )
     self.assertAllEqual(compiled[0][0].index, plain[0][0].index)
     self.assertAllEqual(compiled[0][1].totals, plain[0][1].totals)
     self.assertAllClose(
         compiled[0][1].values, plain[0][1].values, rtol=1e-5, atol=1e-4
     )
-    self.assertAllClose(compiled[1], plain[1], rtol=1e-5, atol=1e-4)
+    self.assertAllClose(compiled[1][1], plain[1][1], rtol=1e-5, atol=1e-4)
     for allocation in compiled[0][0], compiled[2]:
       self.assert_allocation(
           allocation_lib.Allocation(*(x.numpy() for x in allocation)),

@@ -9,6 +9,7 @@ import numpy as np
 import tensorflow as tf
 
 from kmeans_estimator.ops import clustering_ops
+from tests.helpers import sessions
 
 _METRICS = ('squared_euclidean', 'cosine')
 _INITS = ('random', 'kmeans_plus_plus', 'kmc2')
@@ -16,7 +17,7 @@ _POINTS = np.random.RandomState(0).normal(size=[40, 3]).astype(np.float32)
 
 
 class _Model:
-  """A training graph in a session, its variables initialised."""
+  """A training graph, its variables initialised in the default session."""
 
   def __init__(self, inputs=_POINTS, k=4, **kwargs):
     kwargs.setdefault('random_seed', 1)
@@ -31,11 +32,12 @@ class _Model:
     self.variables = {
         v.op.name: v for v in tf.compat.v1.global_variables()
     }
-    self._session = tf.compat.v1.get_default_session()
-    self.run(tf.compat.v1.global_variables_initializer())
+    session = tf.compat.v1.get_default_session()
+    if session is not None:
+      session.run(tf.compat.v1.global_variables_initializer())
 
   def run(self, *args, **kwargs):
-    return self._session.run(*args, **kwargs)
+    return tf.compat.v1.get_default_session().run(*args, **kwargs)
 
   def initialize(self, batches=10):
     for _ in range(batches):
@@ -54,16 +56,45 @@ def _session():
     yield session
 
 
+def _mode(metric=_METRICS[0], m=None, init=_INITS[0]):
+  """Returns arguments of `_Model`; one batch gives all centers."""
+  return dict(
+      distance_metric=metric,
+      use_mini_batch=m is not None,
+      mini_batch_steps_per_iteration=m or 1,
+      initial_clusters=init,
+      kmc2_chain_length=10,
+  )
+
+
+@contextlib.contextmanager
+def _shared_model(test, **kwargs):
+  """Enters the session of a model that tests with equal arguments share.
+
+  Args:
+    test: the test that uses the session.
+    **kwargs: arguments of `_Model`.
+
+  Yields:
+    The model, and a placeholder for its batches, `_POINTS` by default.
+  """
+
+  def build():
+    batch = tf.compat.v1.placeholder_with_default(_POINTS, [None, 3])
+    return _Model(batch, **kwargs), batch
+
+  key = 'clustering_ops_test', *sorted(kwargs.items())
+  session, parts = sessions.borrow(test, key, build)
+  with session.graph.as_default(), session.as_default():
+    yield parts
+
+
 class TrainingGraphTest(tf.test.TestCase, parameterized.TestCase):
 
   @parameterized.product(metric=_METRICS, m=(None, 1, 3))
   def test_variables(self, metric, m):
-    with _session():
-      model = _Model(
-          distance_metric=metric,
-          use_mini_batch=m is not None,
-          mini_batch_steps_per_iteration=m or 1,
-      ).initialize()
+    with _shared_model(self, **_mode(metric, m)) as (model, _):
+      model.initialize()
       expected = {'clusters': (np.float32, (4, 3)), 'initialized': (bool, ())}
       if m:
         expected['Variable'] = (np.int64, (4,))
@@ -75,8 +106,8 @@ class TrainingGraphTest(tf.test.TestCase, parameterized.TestCase):
       )
 
   def test_tuple_agrees_with_itself(self):
-    with _session():
-      model = _Model().initialize()
+    with _shared_model(self, **_mode()) as (model, _):
+      model.initialize()
       all_scores, index, scores = model.run(
           [model.all_scores[0], model.cluster_idx[0], model.scores[0]]
       )
@@ -106,14 +137,8 @@ class TrainingGraphTest(tf.test.TestCase, parameterized.TestCase):
 
   @parameterized.product(metric=_METRICS, m=(None, 1, 3))
   def test_bad_batch_changes_nothing(self, metric, m):
-    with _session():
-      batch = tf.compat.v1.placeholder_with_default(_POINTS, [None, 3])
-      model = _Model(
-          batch,
-          distance_metric=metric,
-          use_mini_batch=m is not None,
-          mini_batch_steps_per_iteration=m or 1,
-      ).initialize()
+    with _shared_model(self, **_mode(metric, m)) as (model, batch):
+      model.initialize()
       model.run(model.training_op)
       before = model.values()
       for value in (np.nan, np.inf, -np.inf):
@@ -129,9 +154,7 @@ class TrainingGraphTest(tf.test.TestCase, parameterized.TestCase):
 
   @parameterized.parameters(*_INITS)
   def test_bad_batch_gives_no_centers(self, init):
-    with _session():
-      batch = tf.compat.v1.placeholder_with_default(_POINTS, [None, 3])
-      model = _Model(batch, initial_clusters=init, kmc2_chain_length=10)
+    with _shared_model(self, **_mode(init=init)) as (model, batch):
       bad = _POINTS.copy()
       bad[11, 2] = np.nan
       before = model.values()
@@ -143,12 +166,8 @@ class TrainingGraphTest(tf.test.TestCase, parameterized.TestCase):
 
   @parameterized.product(init=_INITS, m=(None, 1, 3))
   def test_init_op_changes_nothing_once_all_are_chosen(self, init, m):
-    with _session():
-      model = _Model(
-          initial_clusters=init,
-          use_mini_batch=m is not None,
-          mini_batch_steps_per_iteration=m or 1,
-      ).initialize()
+    with _shared_model(self, **_mode(m=m, init=init)) as (model, _):
+      model.initialize()
       for _ in range(2):
         model.run(model.training_op)
       before = model.values()
@@ -187,8 +206,7 @@ class TrainingGraphTest(tf.test.TestCase, parameterized.TestCase):
       self.assertAllClose(known.values(), values)
 
   def test_training_before_initialisation_fails(self):
-    with _session():
-      model = _Model()
+    with _shared_model(self, **_mode()) as (model, _):
       with self.assertRaises(tf.errors.InvalidArgumentError):
         model.run(model.training_op)
 
@@ -210,8 +228,9 @@ class InitializationTest(tf.test.TestCase, parameterized.TestCase):
           kmc2_chain_length=5,
       )
 
-    self.assertAllEqual(centers(1), centers(1))
-    self.assertNotAllEqual(centers(1), centers(2))
+    first = centers(1)
+    self.assertAllEqual(centers(1), first)
+    self.assertNotAllEqual(centers(2), first)
 
   @parameterized.parameters(*_INITS)
   def test_seed_of_the_graph(self, init):
@@ -223,8 +242,9 @@ class InitializationTest(tf.test.TestCase, parameterized.TestCase):
           kmc2_chain_length=5,
       )
 
-    self.assertAllEqual(centers(1), centers(1))
-    self.assertNotAllEqual(centers(1), centers(2))
+    first = centers(1)
+    self.assertAllEqual(centers(1), first)
+    self.assertNotAllEqual(centers(2), first)
 
   @parameterized.parameters(*_INITS)
   def test_no_seed(self, init):
@@ -288,29 +308,32 @@ class InitializationTest(tf.test.TestCase, parameterized.TestCase):
       )
 
   @parameterized.product(
-      metric=_METRICS, m=(None, 1, 2), k=(5, 'tensor'), columns=(3, None)
+      metric=_METRICS, m=(None, 1, 3), k=(4, 'tensor'), columns=(3, None)
   )
   def test_step_before_all_centers_are_chosen(self, metric, m, k, columns):
-    with _session() as session:
-      points = tf.compat.v1.placeholder(tf.float32, [None, columns])
+    if (k, columns) == (4, 3):
+      with _shared_model(self, **_mode(metric, m)) as (model, batch):
+        self._assert_step_waits_for_centers(model, batch)
+      return
+    with _session():
+      batch = tf.compat.v1.placeholder(tf.float32, [None, columns])
       model = _Model(
-          points,
-          tf.constant(5) + 0 if k == 'tensor' else k,
-          distance_metric=metric,
-          use_mini_batch=m is not None,
-          mini_batch_steps_per_iteration=m or 1,
+          batch, tf.constant(4) + 0 if k == 'tensor' else k, **_mode(metric, m)
       )
-      session.run(model.init_op, {points: _POINTS[:3]})
-      before = model.values()
-      for fetch in (model.training_op, model.scores, model.all_scores):
-        with self.assertRaisesRegex(
-            tf.errors.InvalidArgumentError,
-            '3 of 5 centers are chosen; run init_op on more points',
-        ):
-          session.run(fetch, {points: _POINTS})
-      self.assertAllClose(model.values(), before)
-      session.run(model.init_op, {points: _POINTS[3:]})
-      session.run(model.training_op, {points: _POINTS})
+      self._assert_step_waits_for_centers(model, batch)
+
+  def _assert_step_waits_for_centers(self, model, batch):
+    model.run(model.init_op, {batch: _POINTS[:3]})
+    before = model.values()
+    for fetch in (model.training_op, model.scores, model.all_scores):
+      with self.assertRaisesRegex(
+          tf.errors.InvalidArgumentError,
+          '3 of 4 centers are chosen; run init_op on more points',
+      ):
+        model.run(fetch, {batch: _POINTS})
+    self.assertAllClose(model.values(), before)
+    model.run(model.init_op, {batch: _POINTS[3:]})
+    model.run(model.training_op, {batch: _POINTS})
 
   def test_number_of_clusters_of_any_integer_dtype(self):
     with _session():
@@ -397,9 +420,7 @@ class InitializationTest(tf.test.TestCase, parameterized.TestCase):
       _Model(initial_clusters=lambda inputs, k: inputs[0][:2, :2])
 
   def test_small_batches_are_taken_whole(self):
-    with _session():
-      batch = tf.compat.v1.placeholder(tf.float32, [None, 3])
-      model = _Model(batch)
+    with _shared_model(self, **_mode()) as (model, batch):
       model.run(model.init_op, {batch: _POINTS[:3]})
       self.assertAllEqual(model.values()['clusters'], _POINTS[:3])
       self.assertFalse(model.run(model.initialized))

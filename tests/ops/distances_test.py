@@ -8,6 +8,7 @@ import tensorflow as tf
 
 from kmeans_estimator.ops import distances
 from tests.helpers import numpy_model
+from tests.helpers import sessions
 from tests.helpers import testing
 
 EUCLIDEAN, COSINE = numpy_model.METRICS
@@ -20,21 +21,23 @@ SHAPES = (
 STATIC, UNKNOWN_ROWS, UNKNOWN = 'static', 'unknown_rows', 'unknown'
 
 
-def _run(function, *arrays, shapes=STATIC):
+def _run(function, *arrays, shapes=STATIC, key=None):
   """Runs a function in a graph, on arrays of known or unknown static shape."""
-  with tf.Graph().as_default(), tf.compat.v1.Session() as session:
-    inputs = [
-        tf.compat.v1.placeholder(
-            array.dtype,
-            {
-                STATIC: array.shape,
-                UNKNOWN_ROWS: [None, *array.shape[1:]],
-                UNKNOWN: [None] * array.ndim,
-            }[shapes],
-        )
-        for array in arrays
-    ]
-    return session.run(function(*inputs), dict(zip(inputs, arrays)))
+  return sessions.Function(
+      ('distances_test', key or function),
+      function,
+      *(
+          (
+              array.dtype,
+              {
+                  STATIC: array.shape,
+                  UNKNOWN_ROWS: [None, *array.shape[1:]],
+                  UNKNOWN: [None] * array.ndim,
+              }[shapes],
+          )
+          for array in arrays
+      ),
+  )(*arrays)
 
 
 def _pairwise(points, centers, metric=EUCLIDEAN, shapes=STATIC):
@@ -43,6 +46,7 @@ def _pairwise(points, centers, metric=EUCLIDEAN, shapes=STATIC):
       points,
       centers,
       shapes=shapes,
+      key=('pairwise', metric),
   )
 
 
@@ -178,6 +182,7 @@ class ScoresTest(tf.test.TestCase, parameterized.TestCase):
         lambda *inputs: distances.scores(*inputs, metric).nearest(),
         points,
         centers,
+        key=('scores', metric),
     )
 
   @parameterized.product(k=(3, 40), metric=numpy_model.METRICS)
@@ -219,6 +224,7 @@ class OriginTest(tf.test.TestCase, parameterized.TestCase):
         lambda x: (distances.sample(x), distances.batch_origin(x)),
         points,
         shapes=shapes,
+        key='sample and origin',
     )
     self.assertBetween(len(sample), min(n, 16), 31)
     for row in sample:

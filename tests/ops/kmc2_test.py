@@ -12,6 +12,8 @@ from kmeans_estimator.ops import native
 from kmeans_estimator.ops import seeding
 from tests.helpers import implementations
 from tests.helpers import seeding_model
+from tests.helpers import sessions
+from tests.helpers import testing
 
 DTYPES = (np.float32, np.float64)
 
@@ -20,37 +22,22 @@ def _normal(n, d, seed=0, dtype=np.float32):
   return np.random.RandomState(seed).normal(size=[n, d]).astype(dtype)
 
 
-class _Chooser:
-  """Runs `choose_rows` on rows whose number it does not know."""
+def _chooser(dtype=np.float32, d=3, weighted=False, length=10):
+  """Returns `choose_rows` as a function of arrays of any number of rows.
 
-  def __init__(self, dtype=np.float32, d=3, weighted=False, length=10):
-    with tf.Graph().as_default() as graph:
-      self._points = tf.compat.v1.placeholder(dtype, [None, d])
-      self._centers = tf.compat.v1.placeholder(dtype, [None, d])
-      self._weights = tf.compat.v1.placeholder(dtype, [None])
-      self._missing = tf.compat.v1.placeholder(tf.int32, [])
-      self._seed = tf.compat.v1.placeholder(tf.int64, [])
-      self._rows = kmc2.choose_rows(
-          self._points,
-          self._centers,
-          self._missing,
-          length,
-          self._seed,
-          self._weights if weighted else None,
-      )
-    self._session = tf.compat.v1.Session(graph=graph)
-
-  def __call__(self, points, centers, missing, seed, weights=()):
-    return self._session.run(
-        self._rows,
-        {
-            self._points: points,
-            self._centers: centers,
-            self._weights: weights,
-            self._missing: missing,
-            self._seed: seed,
-        },
-    )
+  Its arguments are points, centers, missing, seed, and the weights if any.
+  """
+  return sessions.Function(
+      ('kmc2.choose_rows', length),
+      lambda points, centers, missing, *rest: kmc2.choose_rows(
+          points, centers, missing, length, *rest
+      ),
+      (dtype, [None, d]),
+      (dtype, [None, d]),
+      (np.int32, []),
+      (np.int64, []),
+      *[(dtype, [None])] * weighted,
+  )
 
 
 @implementations.on_every_implementation
@@ -58,7 +45,7 @@ class ChooseRowsTest(tf.test.TestCase, parameterized.TestCase):
 
   @parameterized.product(chain_length=(1, 5, 10), dtype=DTYPES)
   def test_equals_model(self, chain_length, dtype):
-    choose = _Chooser(dtype, length=chain_length)
+    choose = _chooser(dtype, length=chain_length)
     for n in 0, 1, 4, 10, 37:
       for selected in 0, 2:
         points = _normal(n, 3, n, dtype)
@@ -96,14 +83,14 @@ class ChooseRowsTest(tf.test.TestCase, parameterized.TestCase):
     groups = random.randint(0, 4, [300, 4]) * 4
     points = np.float32(5e3 + groups + random.normal(0, 0.2, groups.shape))
     self.assertEqual(
-        _Chooser(d=4, length=30)(points, points[:0], 9, 1).tolist(),
+        _chooser(d=4, length=30)(points, points[:0], 9, 1).tolist(),
         seeding_model.kmc2(np.float64(points), points[:0], 9, 30, 1),
     )
 
   def test_points_without_rows_give_none(self):
     centers = _normal(2, 3)
     for selected in 0, 2:
-      rows = _Chooser()(centers[:0], centers[:selected], 3, 1)
+      rows = _chooser()(centers[:0], centers[:selected], 3, 1)
       self.assertEqual(rows.shape, (0,))
       rows = kmc2.choose_rows(
           tf.zeros([0, 3]), tf.constant(centers[:selected]), 3, 10, 1
@@ -112,7 +99,7 @@ class ChooseRowsTest(tf.test.TestCase, parameterized.TestCase):
 
   @parameterized.product(dtype=DTYPES, selected=(0, 2))
   def test_weights_equal_model(self, dtype, selected):
-    choose = _Chooser(dtype, weighted=True)
+    choose = _chooser(dtype, weighted=True)
     points, centers = _normal(47, 3, 1, dtype), _normal(selected, 3, 2, dtype)
     for seed in range(10):
       weights = np.random.RandomState(seed).randint(0, 4, 47) / 2
@@ -128,7 +115,7 @@ class ChooseRowsTest(tf.test.TestCase, parameterized.TestCase):
   @parameterized.parameters(*DTYPES)
   def test_weights_of_1_are_none(self, dtype):
     points = _normal(60, 3, dtype=dtype)
-    plain, weighted = _Chooser(dtype), _Chooser(dtype, weighted=True)
+    plain, weighted = _chooser(dtype), _chooser(dtype, weighted=True)
     for seed in range(10):
       self.assertAllEqual(
           weighted(points, points[:0], 6, seed, np.ones([60])),
@@ -136,7 +123,7 @@ class ChooseRowsTest(tf.test.TestCase, parameterized.TestCase):
       )
 
   def test_first_row_is_in_proportion_to_weight(self):
-    choose = _Chooser(d=1, weighted=True)
+    choose = _chooser(d=1, weighted=True)
     points, weights = _normal(5, 1), np.float32([0, 1, 4, 0, 3])
     counts = np.zeros([5])
     for seed in range(1600):
@@ -147,7 +134,7 @@ class ChooseRowsTest(tf.test.TestCase, parameterized.TestCase):
     self.assertAllClose(counts[[1, 2, 4]], [200, 800, 600], rtol=0, atol=120)
 
   def test_later_rows_are_in_proportion_to_weight_and_square(self):
-    choose = _Chooser(d=1, weighted=True, length=200)
+    choose = _chooser(d=1, weighted=True, length=200)
     center = np.float32([[0]])
     random = np.random.RandomState(0)
     counts = {1: 0, 2: 0}
@@ -164,21 +151,24 @@ class ChooseRowsTest(tf.test.TestCase, parameterized.TestCase):
 @implementations.on_every_implementation
 class ChainTest(tf.test.TestCase, parameterized.TestCase):
 
+  def _chain(self, dtype, shape):
+    return sessions.Function(
+        'kmc2_chain_initialization',
+        seeding.kmc2_chain_initialization,
+        (dtype, shape),
+        (np.int64, []),
+    )
+
   @parameterized.product(count=(1, 2, 256, 257, 2000), dtype=DTYPES)
   def test_equals_model(self, count, dtype):
     distances = np.random.RandomState(0).uniform(size=count) ** 9
     distances = distances.astype(dtype)
     for seed in 5, -6, 2**40:
       expected = seeding_model.chain_end(distances, seeding_model.Stream(seed))
-      with tf.Graph().as_default(), tf.compat.v1.Session() as session:
-        unknown = tf.compat.v1.placeholder(dtype, [None])
-        ends = [
-            seeding.kmc2_chain_initialization(given, seed)
-            for given in (distances, unknown)
-        ]
-        for end in session.run(ends, {unknown: distances}):
-          self.assertEqual(end, expected)
-          self.assertEqual(end.dtype, np.int64)
+      for shape in [count], [None]:
+        end = self._chain(dtype, shape)(distances, seed)
+        self.assertEqual(end, expected)
+        self.assertEqual(end.dtype, np.int64)
 
   def test_integer_distances(self):
     self.assertEqual(
@@ -205,21 +195,21 @@ class ImplementationsTest(tf.test.TestCase, parameterized.TestCase):
       return
     random = np.random.RandomState(1)
     runs, apart = 0, 0
-    own = _Chooser(dtype, weighted=weighted, length=20)
+    own = _chooser(dtype, weighted=weighted, length=20)
     with placement.portable_ops():
-      portable = _Chooser(dtype, weighted=weighted, length=20)
+      portable = _chooser(dtype, weighted=weighted, length=20)
     self.addCleanup(native.use_instruction_set, None)
     for run in range(180):
       n = random.randint(10, 200)
       points = random.normal([0, 3, 1e3][run % 3], 1, [n, 3]).astype(dtype)
       centers = points[: run % 2]
       seed = random.randint(-(2**40), 2**40)
-      weights = random.randint(1, 4, n) / 2
-      expected = portable(points, centers, 5, seed, weights)
+      weights = [random.randint(1, 4, n) / 2] if weighted else []
+      expected = portable(points, centers, 5, seed, *weights)
       for name in implementations.INSTRUCTION_SETS:
         if native.use_instruction_set(name):
           runs += 1
-          rows = own(points, centers, 5, seed, weights)
+          rows = own(points, centers, 5, seed, *weights)
           apart += not np.array_equal(rows, expected)
     self.assertLessEqual(apart, runs * self._MAX_SHARE_ROUNDED_APART)
 
@@ -227,16 +217,18 @@ class ImplementationsTest(tf.test.TestCase, parameterized.TestCase):
 class CompiledTest(tf.test.TestCase, parameterized.TestCase):
   """XLA draws the same, and finds all shapes known."""
 
-  def _assert_same(self, function, shape):
-    compiled = tf.function(function, jit_compile=True)
+  def _assert_same(self, function, shape, autograph=False):
+    plain, compiled = testing.plain_and_compiled(function, autograph)
     self.assertEqual(compiled.get_concrete_function().output_shapes, shape)
-    self.assertAllEqual(compiled(), tf.function(function)())
+    self.assertAllEqual(compiled(), plain())
 
   @parameterized.parameters(1, 100, 300)
   def test_chain(self, count):
     distances = tf.constant(np.square(_normal(count, 1)[:, 0]))
     self._assert_same(
-        lambda: seeding.kmc2_chain_initialization(distances, 3), []
+        lambda: seeding.kmc2_chain_initialization(distances, 3),
+        [],
+        autograph=True,
     )
 
   @parameterized.product(selected=(0, 2), weighted=(False, True))

@@ -12,6 +12,8 @@ from kmeans_estimator.ops import native
 from kmeans_estimator.ops import seeding
 from tests.helpers import implementations
 from tests.helpers import seeding_model
+from tests.helpers import sessions
+from tests.helpers import testing
 
 DTYPES = (np.float32, np.float64)
 
@@ -20,11 +22,21 @@ def _normal(n, d, seed=0, dtype=np.float32):
   return np.random.RandomState(seed).normal(size=[n, d]).astype(dtype)
 
 
-def _run(build, points):
-  """Runs a graph with points of an unknown number of rows."""
-  with tf.Graph().as_default(), tf.compat.v1.Session() as session:
-    inputs = tf.compat.v1.placeholder(points.dtype, [None, points.shape[1]])
-    return session.run(build(inputs), {inputs: points})
+def _run(build, points, *integers, key=None):
+  """Runs a graph with points of an unknown number of rows, and int64 scalars.
+
+  Args:
+    build: builds the graph.
+    points: its first input.
+    *integers: its other inputs.
+    key: equal for graphs that `build` builds alike.
+  """
+  return sessions.Function(
+      key and ('kmeans_plus_plus_test', key),
+      build,
+      (points.dtype, [None, points.shape[1]]),
+      *[(np.int64, [])] * len(integers),
+  )(points, *integers)
 
 
 @implementations.on_every_implementation
@@ -33,22 +45,22 @@ class ChooseRowsTest(tf.test.TestCase, parameterized.TestCase):
   def _rows(self, m, num_retries, cases):
     """Rows that are chosen for cases: points, seed, and maybe weights."""
     points, _, *weights = cases[0]
-    with tf.Graph().as_default(), tf.compat.v1.Session() as session:
-      inputs = [
-          tf.compat.v1.placeholder(points.dtype, [None, points.shape[1]]),
-          tf.compat.v1.placeholder(tf.int64, []),
-      ] + [tf.compat.v1.placeholder(points.dtype, [None]) for _ in weights]
-      rows = kmeans_plus_plus.choose_rows(
-          inputs[0],
-          m,
-          kmeans_plus_plus.num_candidates(m, num_retries),
-          inputs[1],
-          weights=inputs[2] if weights else None,
-      )
-      self.assertEqual(rows.dtype, tf.int64)
-      return [
-          session.run(rows, dict(zip(inputs, case))).tolist() for case in cases
-      ]
+    function = sessions.Function(
+        ('kmeans_plus_plus.choose_rows', m, num_retries),
+        lambda points, seed, *weights: kmeans_plus_plus.choose_rows(
+            points,
+            m,
+            kmeans_plus_plus.num_candidates(m, num_retries),
+            seed,
+            0,
+            *weights,
+        ),
+        (points.dtype, [None, None]),
+        (np.int64, []),
+        *[(points.dtype, [None])] * len(weights),
+    )
+    self.assertEqual(function.outputs.dtype, tf.int64)
+    return [function(*case).tolist() for case in cases]
 
   @parameterized.product(dtype=DTYPES, num_retries=(-1, 0, 2), m=(1, 7))
   def test_equals_model(self, dtype, num_retries, m):
@@ -67,9 +79,9 @@ class ChooseRowsTest(tf.test.TestCase, parameterized.TestCase):
   def test_columns_that_fill_vectors_or_do_not(self, d, dtype):
     cases = [(_normal(300, d, seed, dtype), seed) for seed in range(3)]
     self.assertEqual(
-        self._rows(5, 1, cases),
+        self._rows(7, 2, cases),
         [
-            seeding_model.kmeans_plus_plus(np.float64(points), 5, seed, 1)
+            seeding_model.kmeans_plus_plus(np.float64(points), 7, seed, 2)
             for points, seed in cases
         ],
     )
@@ -90,17 +102,17 @@ class ChooseRowsTest(tf.test.TestCase, parameterized.TestCase):
       points[0] += outlier
       cases.append((points.astype(dtype), seed))
     self.assertEqual(
-        self._rows(6, num_retries, cases),
+        self._rows(7, num_retries, cases),
         [
             seeding_model.kmeans_plus_plus(
-                np.float64(points), 6, seed, num_retries
+                np.float64(points), 7, seed, num_retries
             )
             for points, seed in cases
         ],
     )
 
   # So small that all squares of differences are 0, yet known from another.
-  @parameterized.product(num_retries=(0, 2), m=(1, 2, 9, 12))
+  @parameterized.product(num_retries=(0, 2), m=(1, 2, 7, 12))
   def test_rows_on_chosen_ones_are_drawn_uniformly(self, num_retries, m):
     points = np.float32(1e-25) * np.arange(24, dtype=np.float32).reshape(12, 2)
     self.assertEqual(
@@ -124,7 +136,7 @@ class ChooseRowsTest(tf.test.TestCase, parameterized.TestCase):
   def test_ends_where_squares_overflow(self, rows):
     points = _normal(20, 2)
     points[:rows, 0] = 1e30
-    for m in 1, 5, 20:
+    for m in 1, 7, 20:
       self.assertLen(self._rows(m, 2, [(points, 1)])[0], m)
 
   def test_memory_does_not_grow_with_the_square_of_points(self):
@@ -135,17 +147,17 @@ class ChooseRowsTest(tf.test.TestCase, parameterized.TestCase):
     )
 
   def test_all_rows(self):
-    points = _normal(9, 2)
-    [rows] = self._rows(9, 2, [(points, 4)])
-    self.assertCountEqual(rows, range(9))
+    points = _normal(7, 2)
+    [rows] = self._rows(7, 2, [(points, 4)])
+    self.assertCountEqual(rows, range(7))
 
   @parameterized.parameters(0, 3)
   def test_no_rows_are_to_be_chosen(self, n):
     rows = _run(
-        lambda points: kmeans_plus_plus.choose_rows(
-            points, tf.compat.v1.placeholder_with_default(0, []), 3, 1
-        ),
+        lambda points, m: kmeans_plus_plus.choose_rows(points, m, 3, 1),
         _normal(n, 2),
+        0,
+        key='unknown number',
     )
     self.assertEqual(rows.shape, (0,))
 
@@ -154,10 +166,12 @@ class ChooseRowsTest(tf.test.TestCase, parameterized.TestCase):
     rows = [
         tuple(
             _run(
-                lambda points, s=stream: kmeans_plus_plus.choose_rows(
-                    points, 4, 3, 17, s
+                lambda points, stream: kmeans_plus_plus.choose_rows(
+                    points, 4, 3, 17, stream
                 ),
                 points,
+                stream,
+                key='streams',
             )
         )
         for stream in range(3)
@@ -192,15 +206,15 @@ class ChooseRowsTest(tf.test.TestCase, parameterized.TestCase):
     points = _normal(300, 2, dtype=dtype)
     weights = np.ones([300], dtype)
     self.assertEqual(
-        self._rows(9, num_retries, [(points, s, weights) for s in range(10)]),
-        self._rows(9, num_retries, [(points, s) for s in range(10)]),
+        self._rows(7, num_retries, [(points, s, weights) for s in range(10)]),
+        self._rows(7, num_retries, [(points, s) for s in range(10)]),
     )
 
   def test_weights_of_0_are_not_drawn_where_masses_are_0(self):
-    points = np.ones([12, 2], np.float32)
-    weights = np.float32(np.arange(12) % 2)
-    for rows in self._rows(6, 1, [(points, s, weights) for s in range(10)]):
-      self.assertCountEqual(rows, [1, 3, 5, 7, 9, 11])
+    points = np.ones([14, 2], np.float32)
+    weights = np.float32(np.arange(14) % 2)
+    for rows in self._rows(7, -1, [(points, s, weights) for s in range(10)]):
+      self.assertCountEqual(rows, [1, 3, 5, 7, 9, 11, 13])
 
   def test_rows_are_in_proportion_to_weight_and_square(self):
     points = np.float32([[0], [1], [3], [10]])
@@ -284,6 +298,7 @@ class InitializationTest(tf.test.TestCase, parameterized.TestCase):
               points, 5, 1, 2
           ),
           points,
+          key='not finite',
       )
 
   @parameterized.parameters((0, '.*got.*0'), (6, '6.*5'))
@@ -293,10 +308,12 @@ class InitializationTest(tf.test.TestCase, parameterized.TestCase):
       seeding.kmeans_plus_plus_initialization(tf.constant(points), m, 1, 2)
     with self.assertRaisesRegex(tf.errors.InvalidArgumentError, message):
       _run(
-          lambda points: seeding.kmeans_plus_plus_initialization(
-              points, tf.compat.v1.placeholder_with_default(m, []), 1, 2
+          lambda points, m: seeding.kmeans_plus_plus_initialization(
+              points, m, 1, 2
           ),
           points,
+          m,
+          key='wrong number',
       )
 
 
@@ -341,10 +358,10 @@ class ImplementationsTest(tf.test.TestCase, parameterized.TestCase):
 class CompiledTest(tf.test.TestCase, parameterized.TestCase):
   """XLA draws the same, and finds all shapes known."""
 
-  def _assert_same(self, function, shape):
-    compiled = tf.function(function, jit_compile=True)
+  def _assert_same(self, function, shape, autograph=False):
+    plain, compiled = testing.plain_and_compiled(function, autograph)
     self.assertEqual(compiled.get_concrete_function().output_shapes, shape)
-    self.assertAllEqual(compiled(), tf.function(function)())
+    self.assertAllEqual(compiled(), plain())
 
   @parameterized.parameters(tf.float32, tf.float64)
   def test_initialization(self, dtype):
@@ -352,6 +369,7 @@ class CompiledTest(tf.test.TestCase, parameterized.TestCase):
     self._assert_same(
         lambda: seeding.kmeans_plus_plus_initialization(points, 6, 3, -1),
         [6, 2],
+        autograph=True,
     )
 
   def test_fewer_distinct_points_than_centers(self):

@@ -2,6 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Tests the relocation of empty clusters against NumPy."""
 
+import functools
+
 from absl.testing import parameterized
 import numpy as np
 import sklearn.cluster
@@ -13,10 +15,14 @@ from kmeans_estimator.ops import relocation
 from kmeans_estimator.ops import replicas
 from tests.helpers import implementations
 from tests.helpers import numpy_model
+from tests.helpers import sessions
 from tests.helpers import testing
 
 EUCLIDEAN, COSINE = numpy_model.METRICS
 DTYPES = (np.float32, np.float64)
+# Tests have these sizes where others do as well: they can share a graph then.
+N, D, K = 90, 4, 13
+PLACES = (0, 17, 60)
 
 
 def _build(shards, centers, metric, weights=None):
@@ -36,16 +42,25 @@ def _build(shards, centers, metric, weights=None):
 
 def _relocate(points, centers, metric, weights=None, places=()):
   """Runs `_build` on arrays, with the batch split into shards at `places`."""
-  with tf.Graph().as_default(), tf.compat.v1.Session() as session:
-    shards = [
-        tf.compat.v1.placeholder(points.dtype, [None, points.shape[1]])
-        for _ in range(len(places) + 1)
-    ]
-    feed = dict(zip(shards, np.split(points, places)))
-    if weights is not None:
-      weights = [tf.constant(part) for part in np.split(weights, places)]
-    fetches = _build(shards, tf.constant(centers), metric, weights)
-    return session.run(_without_none(fetches), feed)
+  num_shards = len(places) + 1
+
+  def build(centers, *parts):
+    shards, shard_weights = parts[:num_shards], parts[num_shards:]
+    return _without_none(
+        _build(shards, centers, metric, list(shard_weights) or None)
+    )
+
+  parts = np.split(points, places)
+  inputs = [(points.dtype, [None, points.shape[1]])] * num_shards
+  if weights is not None:
+    parts += np.split(weights, places)
+    inputs += [(weights.dtype, [None])] * num_shards
+  return sessions.Function(
+      ('relocation_test', metric, num_shards),
+      build,
+      (centers.dtype, centers.shape),
+      *inputs,
+  )(centers, *parts)
 
 
 def _without_none(fetches):
@@ -58,6 +73,13 @@ def _without_none(fetches):
           )
           for s in sums
       ),
+  )
+
+
+@functools.lru_cache(maxsize=None)
+def _plain_and_compiled(metric):
+  return testing.plain_and_compiled(
+      lambda points, centers: _build([points], centers, metric)[1:]
   )
 
 
@@ -107,14 +129,16 @@ class RelocationTest(_RelocationTestCase):
       metric=numpy_model.METRICS,
       dtype=DTYPES,
       num_empty=(1, 3, 8),
-      places=((), (0, 17, 60)),
+      places=((), PLACES),
   )
   def test_farthest_points_go_to_empty_clusters(
       self, metric, dtype, num_empty, places
   ):
-    points, centers = testing.around_centers(90, 4, 5, metric, dtype)
+    points, centers = testing.around_centers(
+        N, D, K - num_empty, metric, dtype
+    )
     if metric == COSINE:
-      points *= np.arange(1, 91)[:, np.newaxis].astype(dtype)
+      points *= np.arange(1, N + 1)[:, np.newaxis].astype(dtype)
     # Copies of the first center stay empty: ties go to the first center.
     copies = np.repeat(centers[:1], num_empty, axis=0)
     centers = np.concatenate([centers[:2], copies, centers[2:]])
@@ -139,9 +163,9 @@ class RelocationTest(_RelocationTestCase):
 
   @parameterized.product(metric=numpy_model.METRICS, weighted=(False, True))
   def test_sums_stay_identical_if_no_cluster_is_empty(self, metric, weighted):
-    points, centers = testing.around_centers(90, 4, 5, metric)
-    weights = np.linspace(0.5, 2, 90).astype(np.float32) if weighted else None
-    for places in (), (30,):
+    points, centers = testing.around_centers(N, D, K, metric)
+    weights = np.linspace(0.5, 2, N).astype(np.float32) if weighted else None
+    for places in (), PLACES:
       _, before, after = _relocate(points, centers, metric, weights, places)
       for field in before._fields:
         self.assertEqual(
@@ -169,30 +193,30 @@ class RelocationTest(_RelocationTestCase):
   @parameterized.parameters((), (1,))
   def test_clusters_stay_empty_if_points_run_out(self, *places):
     points = np.float32([[1], [2]])
-    centers = np.float32([[0], [50], [60], [70], [80]])
+    centers = np.float32([[0], [50], [60], [70]])
     index = self.assert_relocated(points, centers, EUCLIDEAN, places=places)
     # Both points of the first cluster have moved to empty clusters.
     self.assertAllEqual(index, [2, 1])
 
   @parameterized.parameters(1, 2)
   def test_batch_without_rows_changes_nothing(self, num_shards):
-    points = np.zeros([0, 2], np.float32)
+    points = np.zeros([0, 1], np.float32)
+    centers = np.float32([[0], [1], [2], [3]])
     index = self.assert_relocated(
-        points, np.eye(2, dtype=np.float32), EUCLIDEAN,
-        places=(0,) * (num_shards - 1),
-    )  # pyformat: disable
+        points, centers, EUCLIDEAN, places=(0,) * (num_shards - 1)
+    )
     self.assertEmpty(index)
 
-  @parameterized.product(dtype=DTYPES, places=((), (40,)))
+  @parameterized.product(dtype=DTYPES, places=((), PLACES))
   def test_points_of_weight_0_are_not_taken(self, dtype, places):
-    points, centers = testing.around_centers(90, 3, 4, dtype=dtype)
+    points, centers = testing.around_centers(N, D, K - 3, dtype=dtype)
     centers = np.concatenate([centers, centers[:3]])
-    weights = (np.arange(90) % 4 / 2).astype(dtype)
+    weights = (np.arange(N) % 4 / 2).astype(dtype)
     index = self.assert_relocated(
         points, centers, EUCLIDEAN, weights, places
     )
-    self.assertAllGreater(weights[index > 3], 0)
-    self.assertLen(set(index[index > 3]), 3)
+    self.assertAllGreater(weights[index >= K - 3], 0)
+    self.assertLen(set(index[index >= K - 3]), 3)
 
   def test_cluster_with_points_of_weight_0_is_empty(self):
     points = np.float32([[0], [1], [9]])
@@ -204,9 +228,9 @@ class RelocationTest(_RelocationTestCase):
 
   def test_nan_neither_hangs_nor_crashes(self):
     # A step with NaN fails later; relocation must neither hang nor crash.
-    points, centers = testing.around_centers(50, 3, 4)
+    points, centers = testing.around_centers(50, D, K - 4)
     points[7, 1] = np.nan
-    _relocate(points, np.concatenate([centers, centers]), EUCLIDEAN)
+    _relocate(points, np.concatenate([centers, centers[:4]]), EUCLIDEAN)
 
 
 @implementations.native_and_portable
@@ -244,21 +268,18 @@ class StepTest(tf.test.TestCase, parameterized.TestCase):
     self.assertLessEqual(inertia, theirs.inertia_ * (1 + 1e-6))
 
 
-
 class CompiledTest(_RelocationTestCase):
 
   @parameterized.product(metric=numpy_model.METRICS, num_empty=(0, 2))
   def test_compiled_relocation_equals_the_uncompiled_one(
       self, metric, num_empty
   ):
-    points, centers = testing.around_centers(90, 4, 5, metric)
+    # k is the same, so that XLA compiles once.
+    points, centers = testing.around_centers(90, 4, 7 - num_empty, metric)
     centers = np.concatenate([centers, centers[:num_empty]])
     plain, compiled = (
-        tf.function(
-            lambda points, centers: _build([points], centers, metric)[1:],
-            jit_compile=jit,
-        )(tf.constant(points), tf.constant(centers))
-        for jit in (False, True)
+        function(tf.constant(points), tf.constant(centers))
+        for function in _plain_and_compiled(metric)
     )
     self.assertAllEqual(compiled[1].totals, plain[1].totals)
     self.assertAllClose(compiled[1], plain[1], rtol=1e-5, atol=1e-4)
@@ -270,48 +291,58 @@ class CompiledTest(_RelocationTestCase):
 @implementations.native_and_portable
 class ReplicasTest(_RelocationTestCase):
 
+  def _build(self, metric, number, shape_of_centers):
+    """Returns centers and batches to feed, and the results of all replicas."""
+    # tf.test.TestCase disables soft placement, and then devices must exist.
+    tf.config.set_soft_device_placement(True)
+    strategy = tf.distribute.MirroredStrategy(
+        [f'CPU:{i}' for i in range(number)]
+    )
+    given = tf.compat.v1.placeholder(tf.float32, shape_of_centers)
+    parts = [
+        tf.compat.v1.placeholder(tf.float32, [None, 3]) for _ in range(number)
+    ]
+
+    def relocate(batch):
+      # Each replica has its own, as if it read them from a variable.
+      centers = tf.identity(given)
+      [item], sums = allocation_lib.allocate([batch], centers, metric)
+      values, totals = replicas.sum_over_replicas([sums.values, sums.totals])
+      sums = sums._replace(values=values, totals=totals)
+      relocated = relocation.relocate(
+          [relocation.Shard(batch, item)], centers, sums, metric
+      )
+      return tf.identity(relocated.mean()), relocated.totals
+
+    with strategy.scope():
+      batches = strategy.experimental_distribute_values_from_function(
+          lambda context: parts[context.replica_id_in_sync_group]
+      )
+      results = strategy.run(relocate, args=(batches,))
+    return (
+        given,
+        parts,
+        tf.nest.map_structure(strategy.experimental_local_results, results),
+    )
+
   @parameterized.product(
       metric=numpy_model.METRICS, number=(2, 4), num_empty=(0, 1, 5)
   )
   def test_farthest_points_of_all_replicas_are_taken(
       self, metric, number, num_empty
   ):
-    points, centers = testing.around_centers(80, 3, 4, metric)
+    points, centers = testing.around_centers(80, 3, 9 - num_empty, metric)
     centers = np.concatenate([centers, centers[:1].repeat(num_empty, 0)])
-    # tf.test.TestCase disables soft placement, and then devices must exist.
-    tf.config.set_soft_device_placement(True)
+    session, (given, parts, results) = sessions.borrow(
+        self,
+        ('relocation_test replicas', metric, number),
+        lambda: self._build(metric, number, centers.shape),
+        testing.cpus(number),
+    )
     # The parts of the replicas differ in size, and one part has no rows.
     places = [0, 50, 60][: number - 1]
-    strategy = tf.distribute.MirroredStrategy(
-        [f'CPU:{i}' for i in range(number)]
-    )
-    with tf.Graph().as_default() as graph, strategy.scope():
-      parts = iter(np.split(points, places))
-      batches = strategy.experimental_distribute_values_from_function(
-          lambda _: tf.compat.v1.placeholder_with_default(
-              next(parts), [None, 3]
-          )
-      )
-
-      def build(batch):
-        given = tf.constant(centers)
-        [item], sums = allocation_lib.allocate([batch], given, metric)
-        values, totals = replicas.sum_over_replicas([sums.values, sums.totals])
-        sums = sums._replace(values=values, totals=totals)
-        relocated = relocation.relocate(
-            [relocation.Shard(batch, item)], given, sums, metric
-        )
-        return tf.identity(relocated.mean()), relocated.totals
-
-      results = tf.nest.map_structure(
-          strategy.experimental_local_results,
-          strategy.run(build, args=(batches,)),
-      )
-    config = tf.compat.v1.ConfigProto(
-        device_count={'CPU': number}, allow_soft_placement=True
-    )
-    with tf.compat.v1.Session(graph=graph, config=config) as session:
-      means, totals = session.run(results)
+    feed = dict(zip(parts, np.split(points, places)))
+    means, totals = session.run(results, {given: centers, **feed})
     exact = points.astype(np.float64)
     to_all = numpy_model.distances(exact, centers, metric)
     index = to_all.argmin(axis=1)

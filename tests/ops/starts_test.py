@@ -6,6 +6,7 @@ from absl.testing import parameterized
 import numpy as np
 import tensorflow as tf
 
+from kmeans_estimator.ops import graph as graph_lib
 from kmeans_estimator.ops import parameters as parameters_lib
 from kmeans_estimator.ops import starts
 from tests.helpers import implementations
@@ -13,13 +14,15 @@ from tests.helpers import numpy_model
 from tests.helpers import testing
 from tests.ops import weights_test
 
-N, D, K = 80, 3, 6
-POINTS = testing.blobs(N, D, K, 1)[0]
+# As in `weights_test`, to share its graphs.
+N, D, K = 80, weights_test.D, weights_test.K
+POINTS = testing.blobs(N, D, 20, 1)[0]
+NUM_STARTS = 4
 WEIGHTS = np.random.RandomState(1).randint(0, 4, N).astype(np.float32)
 
 
 def _graph(init, metric, **kwargs):
-  return weights_test.Graph(init=init, metric=metric, k=K, d=D, **kwargs)
+  return weights_test.Graph(init=init, metric=metric, **kwargs)
 
 
 def _refined(init, metric, seed):
@@ -53,8 +56,11 @@ class StartsTest(tf.test.TestCase, parameterized.TestCase):
       init=parameters_lib.INITIALIZATIONS, metric=numpy_model.METRICS
   )
   def test_best_start_is_kept(self, init, metric):
-    centers = _graph(init, metric, num_starts=4).initialize(POINTS, WEIGHTS)
-    refined = [_refined(init, metric, seed) for seed in starts.seeds(1, 4)]
+    graph = _graph(init, metric, num_starts=NUM_STARTS)
+    centers = graph.initialize(POINTS, WEIGHTS)
+    refined = [
+        _refined(init, metric, seed) for seed in starts.seeds(1, NUM_STARTS)
+    ]
     losses = [loss for _, loss in refined]
     self.assertGreater(max(losses), min(losses))
     self.assertAllClose(centers, refined[int(np.argmin(losses))][0])
@@ -62,7 +68,7 @@ class StartsTest(tf.test.TestCase, parameterized.TestCase):
   def test_repeats_with_a_seed(self):
     one, same, other = (
         _graph(
-            'kmeans_plus_plus', numpy_model.COSINE, num_starts=3, seed=seed
+            'random', numpy_model.COSINE, num_starts=NUM_STARTS, seed=seed
         ).initialize(POINTS, WEIGHTS)
         for seed in (1, 1, 2)
     )
@@ -75,7 +81,7 @@ class StartsTest(tf.test.TestCase, parameterized.TestCase):
     part = POINTS[: K - 1]
     several, one = (
         _graph(init, numpy_model.SQUARED_EUCLIDEAN, num_starts=number)
-        for number in (3, 1)
+        for number in (NUM_STARTS, 1)
     )
     for batch in part, part[:0], POINTS:
       weights = np.ones(len(batch))
@@ -85,18 +91,25 @@ class StartsTest(tf.test.TestCase, parameterized.TestCase):
     self.assertTrue(several.values()['initialized'])
 
   def test_points_without_weights(self):
-    several = _graph(
-        'random', numpy_model.SQUARED_EUCLIDEAN, num_starts=3, weighted=False
+    without, of_weight_1 = (
+        _graph(
+            'random',
+            numpy_model.SQUARED_EUCLIDEAN,
+            num_starts=NUM_STARTS,
+            weighted=weighted,
+        )
+        for weighted in (False, True)
     )
-    of_weight_1 = _graph('random', numpy_model.SQUARED_EUCLIDEAN, num_starts=3)
     self.assertAllClose(
-        several.initialize(POINTS), of_weight_1.initialize(POINTS, np.ones(N))
+        without.initialize(POINTS), of_weight_1.initialize(POINTS, np.ones(N))
     )
 
   def test_nan_is_refused(self):
     points = POINTS.copy()
     points[4, 1] = np.nan
-    graph = _graph('random', numpy_model.SQUARED_EUCLIDEAN, num_starts=3)
+    graph = _graph(
+        'random', numpy_model.SQUARED_EUCLIDEAN, num_starts=NUM_STARTS
+    )
     with self.assertRaisesRegex(tf.errors.InvalidArgumentError, 'holds NaN'):
       graph.initialize(points, WEIGHTS)
 
@@ -117,10 +130,12 @@ class ParametersTest(tf.test.TestCase, parameterized.TestCase):
 
   @parameterized.parameters(1, 3)
   def test_one_start_builds_no_loop(self, number):
-    graph = weights_test.Graph(
-        init='random', weighted=False, num_starts=number
+    parameters = parameters_lib.Parameters(
+        K, 'random', numpy_model.COSINE, 1, True, 1, 2, num_starts=number
     )
-    types = {op.type for op in graph.state.clusters.graph.get_operations()}
+    with tf.Graph().as_default() as graph:
+      graph_lib.KMeansGraph(tf.zeros([N, D]), parameters).training()
+    types = {op.type for op in graph.get_operations()}
     self.assertEqual(bool(types & {'If', 'StatelessIf'}), number > 1)
 
 

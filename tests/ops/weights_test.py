@@ -2,6 +2,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Tests of weights in the graphs: what they must mean, in every mode."""
 
+from typing import Dict, Hashable, NamedTuple
+from unittest import mock
+
 from absl.testing import parameterized
 import numpy as np
 from sklearn import cluster
@@ -12,6 +15,7 @@ from kmeans_estimator.ops import graph as graph_lib
 from kmeans_estimator.ops import parameters as parameters_lib
 from kmeans_estimator.ops import points as points_lib
 from kmeans_estimator.ops import seeding
+from kmeans_estimator.ops import state as state_lib
 from tests.helpers import implementations
 from tests.helpers import numpy_model
 from tests.helpers import sessions
@@ -31,8 +35,34 @@ BATCHES = [testing.blobs(N, D, K, seed)[0] for seed in (1, 2, 3)]
 CENTERS = testing.blobs(N, D, K, 1)[1]
 
 
+class _Parts(NamedTuple):
+  """The tensors, variables and ops of a training graph.
+
+  Attributes:
+    points: the batch.
+    weights: the weights of the batch.
+    seed: the seed of the initial centers, if there is one start.
+    state: the variables.
+    loss: the loss of the batch.
+    step: the op that trains.
+    init_ops: the ops that choose initial centers, by what sets them apart.
+  """
+
+  points: tf.Tensor
+  weights: tf.Tensor
+  seed: tf.Tensor
+  state: state_lib.State
+  loss: tf.Tensor
+  step: tf.Operation
+  init_ops: Dict[Hashable, tf.Operation]
+
+
 class Graph:
-  """A training graph of points, with weights or without, and its session."""
+  """A training graph of points, with weights or without, and its session.
+
+  Graphs that train alike share the ops of a step, the larger part of a graph,
+  however they choose their initial centers.
+  """
 
   def __init__(
       self,
@@ -46,7 +76,7 @@ class Graph:
       num_starts=1,
       seed=1,
   ):
-    parameters = parameters_lib.Parameters(
+    self._parameters = parameters_lib.Parameters(
         num_clusters=k,
         initial_clusters=CENTERS if isinstance(init, str) and init == 'array'
         else init,
@@ -59,46 +89,74 @@ class Graph:
         num_starts=num_starts,
     )
 
-    def build():
-      points = tf.compat.v1.placeholder(dtype, [None, d])
-      weights = tf.compat.v1.placeholder(dtype, [None])
-      return points, weights, *graph_lib.KMeansGraph(
-          points, parameters, weights if weighted else None
-      ).training()
-
-    key = None
+    self._weighted = weighted
+    self._seed = seed
+    key = self._choice = None
     if isinstance(init, str):
-      key = metric, m, init, weighted, k, d, dtype, num_starts, seed
-    self._session, built = sessions.borrow(self, key, build)
-    (
-        self._points,
-        self._weights,
-        self.state,
-        inference,
-        self._init_op,
-        self._step,
-    ) = built
-    self._loss = inference.loss
+      key = metric, m, weighted, k, d, dtype
+      # The seeds of several starts are constants of the graph.
+      self._choice = init, num_starts, None if num_starts == 1 else seed
+    self._session, self._parts = sessions.borrow(
+        self, key, lambda: self._build(d, dtype)
+    )
     self._variables = {
         field: variable
-        for field, variable in self.state._asdict().items()
+        for field, variable in self._parts.state._asdict().items()
         if variable is not None
     }
 
+  def _build(self, d, dtype):
+    points = tf.compat.v1.placeholder(dtype, [None, d])
+    weights = tf.compat.v1.placeholder(dtype, [None])
+    seed = tf.compat.v1.placeholder(tf.int64, [])
+    with self._seed_to_feed(seed):
+      state, inference, init_op, step = self._kmeans(points, weights).training()
+    return _Parts(
+        points,
+        weights,
+        seed,
+        state,
+        inference.loss,
+        step,
+        {self._choice: init_op},
+    )
+
+  def _kmeans(self, points, weights):
+    return graph_lib.KMeansGraph(
+        points, self._parameters, weights if self._weighted else None
+    )
+
+  def _seed_to_feed(self, seed):
+    return mock.patch.object(
+        seeding,
+        'stream_seed',
+        lambda given: seed if self._parameters.num_starts == 1 else given,
+    )
+
+  def _init_op(self):
+    parts = self._parts
+    if self._choice not in parts.init_ops:
+      with self._session.graph.as_default(), self._seed_to_feed(parts.seed):
+        # As `training` builds it, but without the ops of a step.
+        kmeans = self._kmeans(parts.points, parts.weights)
+        parts.init_ops[self._choice] = kmeans._init_op(parts.state)  # pylint: disable=protected-access
+    return parts.init_ops[self._choice]
+
   def _run(self, fetches, points, weights):
-    feed = {self._points: points}
+    feed = {self._parts.points: points, self._parts.seed: self._seed}
     if weights is not None:
-      feed[self._weights] = weights
+      feed[self._parts.weights] = weights
     return self._session.run(fetches, feed)
 
   def initialize(self, points, weights=None):
     """Runs the init op once; returns the centers."""
-    self._run(self._init_op, points, weights)
+    self._run(self._init_op(), points, weights)
     return self.values()['clusters']
 
   def step(self, points, weights=None):
     """Steps; returns the loss."""
-    return self._run([self._loss, self._step], points, weights)[0]
+    loss, _ = self._run([self._parts.loss, self._parts.step], points, weights)
+    return loss
 
   def train(self, batches, weights):
     """Initialises and steps through batches; returns the losses."""
@@ -375,18 +433,16 @@ class WrongWeightsTest(tf.test.TestCase, parameterized.TestCase):
       )
 
 
-@implementations.native_and_portable
 class WeightedRandomRowsTest(tf.test.TestCase):
 
   def test_rows_are_drawn_in_proportion(self):
     points = tf.reshape(tf.range(4.0), [4, 1])
     weights = tf.constant([1.0, 2.0, 0.5, 4.5])
-    draw = tf.function(
-        lambda seed: seeding.random_rows(points, 1, seed, weights=weights)
+    rows = testing.of_seeds(
+        1600,
+        lambda seed: seeding.random_rows(points, 1, seed, weights=weights),
     )
-    counts = np.zeros(4)
-    for seed in tf.range(1600, dtype=tf.int64):
-      counts[int(draw(seed)[0, 0])] += 1
+    counts = np.bincount(rows.astype(int).ravel(), minlength=4)
     self.assertAllClose(counts, 200 * weights, rtol=0, atol=60)
 
   def test_small_weights_do_not_vanish(self):

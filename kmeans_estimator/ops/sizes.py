@@ -1,6 +1,6 @@
 # Copyright 2026 The kmeans_estimator Authors.
 # SPDX-License-Identifier: Apache-2.0
-"""Sizes of tensors, as Python integers where the graph's builder knows them.
+"""Sizes of tensors, as Python integers if the graph shows them.
 
 A Python integer adds no nodes to the graph, and TensorFlow can infer more
 static shapes from it.
@@ -14,20 +14,12 @@ Size = Union[int, tf.Tensor]
 
 
 def rows(tensor: tf.Tensor) -> Size:
-  """Returns the length of the first axis: an integer, or an int32 scalar.
-
-  Args:
-    tensor: of known rank, at least 1.
-  """
+  """Returns the length of the first axis: an integer, or an int32 scalar."""
   return _length(tensor, 0)
 
 
 def columns(matrix: tf.Tensor) -> Size:
-  """Returns the length of the second axis: an integer, or an int32 scalar.
-
-  Args:
-    matrix: of known rank, at least 2.
-  """
+  """Returns the length of the second axis: an integer, or an int32 scalar."""
   return _length(matrix, 1)
 
 
@@ -35,10 +27,12 @@ def _length(tensor, axis):
   length = tf.compat.dimension_value(tensor.shape[axis])
   if length is not None:
     return length
-  if tensor.shape.rank == 1:
+  rank = tensor.shape.rank
+  if rank == 1:
     return tf.size(tensor)
-  # Adds 2 nodes; indexing the shape would add 5.
-  return tf.unstack(tf.shape(tensor))[axis]
+  # `unstack` takes 1 node, indexing takes 4.
+  shape = tf.shape(tensor)
+  return shape[axis] if rank is None else tf.unstack(shape)[axis]
 
 
 def static(value: Any) -> Size:

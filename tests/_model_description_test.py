@@ -31,7 +31,7 @@ def _kmeans(model_dir=None, **kwargs):
       3,
       model_dir=model_dir,
       initial_clusters=_CENTERS,
-      config=testing.run_config(),
+      config=testing.run_config(session_config=testing.unoptimized()),
       **kwargs,
   )
 

@@ -78,7 +78,7 @@ class DamagedCheckpointTest(tf.test.TestCase, parameterized.TestCase):
         3,
         model_dir=model_dir,
         initial_clusters=_CENTERS,
-        config=testing.run_config(),
+        config=testing.run_config(session_config=testing.unoptimized()),
     )
 
   def _copy(self):

@@ -23,12 +23,14 @@ _INPUT_FN = inputs.array_input_fn(_POINTS)
 _CACHE = tf.compat.v1.summary.FileWriterCache
 
 
-def _kmeans(model_dir=None, **kwargs):
+def _kmeans(model_dir=None):
   return kmeans_estimator.KMeans(
       3,
       model_dir=model_dir,
       initial_clusters=_CENTERS,
-      config=estimator_lib.RunConfig(save_summary_steps=1, **kwargs),
+      config=estimator_lib.RunConfig(
+          save_summary_steps=1, session_config=testing.unoptimized()
+      ),
   )
 
 

@@ -105,9 +105,12 @@ class GracefulStopHookTest(tf.test.TestCase, parameterized.TestCase):
   def _saved_step(self):
     return self.kmeans.get_variable_value('global_step')
 
-  def _kmeans(self, **config):
+  def _kmeans(self):
     self.kmeans = kmeans_estimator.KMeans(
-        3, use_mini_batch=False, seed=1, config=testing.run_config(**config)
+        3,
+        use_mini_batch=False,
+        seed=1,
+        config=testing.run_config(session_config=testing.unoptimized()),
     )
     return self.kmeans
 

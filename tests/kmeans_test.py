@@ -36,6 +36,14 @@ def _trained():
   return _kmeans().train(_forever(), steps=1)
 
 
+@functools.lru_cache(maxsize=None)
+def _of_matrix():
+  """Returns the centers and the score of two steps on the matrix of points."""
+  kmeans = _kmeans(initial_clusters=_CENTERS, use_mini_batch=False)
+  kmeans.train(_forever(), steps=2)
+  return kmeans.cluster_centers(), kmeans.score(_once())
+
+
 def _once(points=_POINTS):
   return lambda: tf.data.Dataset.from_tensors(points)
 
@@ -154,20 +162,15 @@ class TrainingTest(tf.test.TestCase, parameterized.TestCase):
     self.assertEqual(kmeans.get_variable_value('global_step'), 1)
 
   def test_labels_are_ignored(self):
-    labelled, plain = (
-        _kmeans(initial_clusters=_CENTERS, use_mini_batch=False)
-        for _ in range(2)
-    )
+    centers, score = _of_matrix()
     labels = np.zeros([60], np.int64)
-    labelled.train(_forever(labels=labels), steps=2)
-    plain.train(_forever(), steps=2)
-    self.assertAllEqual(labelled.cluster_centers(), plain.cluster_centers())
-    self.assertAllEqual(
-        labelled.score(_forever(labels=labels)), plain.score(_forever())
-    )
+    kmeans = _kmeans(initial_clusters=_CENTERS, use_mini_batch=False)
+    kmeans.train(_forever(labels=labels), steps=2)
+    self.assertAllEqual(kmeans.cluster_centers(), centers)
+    self.assertAllEqual(kmeans.score(_forever(labels=labels)), score)
     self.assertLen(
         list(
-            labelled.predict_cluster_index(
+            kmeans.predict_cluster_index(
                 lambda: tf.data.Dataset.from_tensors((_POINTS, labels))
             )
         ),
@@ -175,8 +178,7 @@ class TrainingTest(tf.test.TestCase, parameterized.TestCase):
     )
 
   def test_dict_and_sparse_features_are_the_matrix(self):
-    whole = _kmeans(initial_clusters=_CENTERS, use_mini_batch=False)
-    whole.train(_forever(), steps=2)
+    centers, score = _of_matrix()
     for features in (
         {'b': _POINTS[:, 1], 'a': _POINTS[:, :1]},
         tf.compat.v1.SparseTensorValue(
@@ -185,8 +187,8 @@ class TrainingTest(tf.test.TestCase, parameterized.TestCase):
     ):
       kmeans = _kmeans(initial_clusters=_CENTERS, use_mini_batch=False)
       kmeans.train(_forever(features), steps=2)
-      self.assertAllClose(kmeans.cluster_centers(), whole.cluster_centers())
-      self.assertAllClose(kmeans.score(_once(features)), whole.score(_once()))
+      self.assertAllClose(kmeans.cluster_centers(), centers)
+      self.assertAllClose(kmeans.score(_once(features)), score)
 
   @parameterized.named_parameters(
       ('single', lambda column: column),
@@ -364,7 +366,7 @@ class TrainingTest(tf.test.TestCase, parameterized.TestCase):
     self.assertEqual(kmeans.get_variable_value('global_step'), 3)
 
   def test_evaluate_gives_the_mean_of_batches(self):
-    kmeans = _kmeans(seed=1).train(_forever(), steps=1)
+    kmeans = _trained()
     first, second = _POINTS[:40], _POINTS[40:]
     scores = [kmeans.score(_once(batch)) for batch in (first, second)]
     result = kmeans.evaluate(testing.input_fn(first, second))
@@ -447,8 +449,7 @@ class PredictionTest(tf.test.TestCase, parameterized.TestCase):
     self.assertLess(expected.min(axis=1).max(), 3)
 
   def test_points_on_centers(self):
-    kmeans = _kmeans(initial_clusters=_CENTERS)
-    kmeans.train(_forever(), steps=1)
+    kmeans = _trained()
     centers = kmeans.cluster_centers()
     distances = np.array(list(kmeans.transform(_once(centers * 1000))))
     self.assertTrue(np.isfinite(distances).all())

@@ -24,7 +24,10 @@ _EVERY_POINT = kmeans_estimator.inputs.array_input_fn(_POINTS)
 
 def _kmeans(**kwargs):
   return kmeans_estimator.KMeans(
-      3, initial_clusters=_CENTERS, config=testing.run_config(), **kwargs
+      3,
+      initial_clusters=_CENTERS,
+      config=testing.run_config(session_config=testing.unoptimized()),
+      **kwargs,
   )
 
 

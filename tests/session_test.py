@@ -7,6 +7,8 @@ import functools
 import gc
 import itertools
 import os
+import shutil
+import tempfile
 import textwrap
 import threading
 from unittest import mock
@@ -458,14 +460,12 @@ class PrecisionTest(tf.test.TestCase, parameterized.TestCase):
       np.testing.assert_allclose(result[key], expected / 3, 1e-12)
 
   def test_float32_is_evaluated_in_float32(self):
-    kmeans = _kmeans().train(_BATCHES, steps=1)
-    result = kmeans.evaluate(_BATCHES)
+    result = _trained().evaluate(_BATCHES)
     self.assertEqual(result['score'].dtype, np.float32)
     self.assertEqual(result['loss'].dtype, np.float32)
 
   def test_input_without_batches_has_score_0(self):
-    kmeans = _kmeans().train(_BATCHES, steps=1)
-    result = kmeans.evaluate(
+    result = _trained().evaluate(
         lambda: tf.data.Dataset.from_tensors(_POINTS).take(0)
     )
     self.assertEqual(result['score'], 0)
@@ -485,17 +485,28 @@ class UnwritableFolderTest(tf.test.TestCase, parameterized.TestCase):
     finally:
       os.seteuid(0)
 
-  def _trained(self):
+  @classmethod
+  def setUpClass(cls):
+    super().setUpClass()
+    folder = tempfile.TemporaryDirectory()
+    cls.addClassCleanup(folder.cleanup)
+    cls.model_dir = os.path.join(folder.name, 'model')
+    kmeans = _kmeans(model_dir=cls.model_dir).train(_BATCHES, steps=1)
+    cls.expected = kmeans.score(_BATCHES)
+    # Import now what this user may read, but nobody may not.
+    list(kmeans.predict(_BATCHES))
+
+  def _evaluated(self):
+    """Returns a copy of a model that was trained and evaluated once."""
     folder = testing.temporary_folder(self)
     os.chmod(folder, 0o755)
     model_dir = os.path.join(folder, 'model')
-    return _kmeans(model_dir=model_dir).train(_BATCHES, steps=1)
+    shutil.copytree(self.model_dir, model_dir)
+    return _kmeans(model_dir=model_dir)
 
   @parameterized.parameters(None, 'other')
   def test_score_works_if_results_cannot_be_written(self, name):
-    kmeans = self._trained()
-    expected = kmeans.score(_BATCHES)
-    tf.compat.v1.summary.FileWriterCache.clear()
+    kmeans = self._evaluated()
     blocked = kmeans.eval_dir(name)
     if tf.io.gfile.exists(blocked):
       tf.io.gfile.rmtree(blocked)
@@ -503,17 +514,14 @@ class UnwritableFolderTest(tf.test.TestCase, parameterized.TestCase):
       pass
     with self.assertLogs('tensorflow', 'WARNING') as logs:
       result = kmeans.evaluate(_BATCHES, steps=1, name=name)
-    self.assertEqual(result['score'], expected)
+    self.assertEqual(result['score'], self.expected)
     self.assertRegex(
         ''.join(logs.output), f'results .* are not written to {blocked}: '
     )
 
   @parameterized.parameters(True, False)
   def test_score_works_in_a_read_only_folder(self, has_eval_folder):
-    kmeans = self._trained()
-    expected = kmeans.score(_BATCHES)
-    list(kmeans.predict(_BATCHES))
-    tf.compat.v1.summary.FileWriterCache.clear()
+    kmeans = self._evaluated()
     eval_dir = kmeans.eval_dir()
     if has_eval_folder:
       os.chmod(eval_dir, 0o555)
@@ -522,7 +530,7 @@ class UnwritableFolderTest(tf.test.TestCase, parameterized.TestCase):
     os.chmod(kmeans.model_dir, 0o555)
     try:
       with self._as_nobody():
-        self.assertEqual(kmeans.score(_BATCHES), expected)
+        self.assertEqual(kmeans.score(_BATCHES), self.expected)
         self.assertLen(list(kmeans.predict(_BATCHES)), 60)
         self.assertEqual(kmeans.cluster_centers().shape, (3, 2))
     finally:

@@ -22,6 +22,7 @@ _BATCHES = [
     for seed in (1, 1, 2, 3, 4)
 ]
 _CENTERS = _BATCHES[0][:_K] + np.float32(0.1)
+_NO_CHECKPOINTS = dict(save_checkpoints_steps=None, save_checkpoints_secs=None)
 _RULES = {
     'full_batch': dict(use_mini_batch=False),
     'mini_batch': {},
@@ -42,8 +43,15 @@ def _strategy(replicas):
   )
 
 
-def _kmeans(replicas, model_dir=None, **kwargs):
-  """Creates an Estimator on `replicas` CPUs; None: without a strategy."""
+def _kmeans(replicas, model_dir=None, saves=True, **kwargs):
+  """Creates an Estimator on several CPUs.
+
+  Args:
+    replicas: the number of CPUs; None: without a strategy.
+    model_dir: the folder of the model.
+    saves: whether it saves checkpoints, which takes time.
+    **kwargs: further arguments of the Estimator.
+  """
   strategy = _strategy(replicas)
   return kmeans_estimator.KMeansClustering(
       _K,
@@ -53,6 +61,7 @@ def _kmeans(replicas, model_dir=None, **kwargs):
           eval_distribute=strategy,
           tf_random_seed=7,
           session_config=testing.cpus(4),
+          **({} if saves else _NO_CHECKPOINTS),
       ),
       **kwargs,
   )
@@ -198,6 +207,7 @@ class InitializationTest(tf.test.TestCase, parameterized.TestCase):
     for replicas in (None, 2):
       kmeans = _kmeans(
           replicas,
+          saves=False,
           initial_clusters=method,
           mini_batch_steps_per_iteration=2,
           seed=3,
@@ -207,7 +217,7 @@ class InitializationTest(tf.test.TestCase, parameterized.TestCase):
       # one step. k-MC2 and the function choose one center per batch.
       batches = _BATCHES[: _K if name in ('function', 'kmc2') else 1]
       kmeans.train(_shards(batches, replicas), hooks=[copies])
-      centers.append(kmeans.get_variable_value('clusters'))
+      centers.append(copies.values['clusters'][0])
     self.assertAllClose(centers[0], centers[1])
     self.assertEqual(centers[0].shape, (_K, 3))
     for name in ('clusters', 'clusters_updated', 'initialized'):

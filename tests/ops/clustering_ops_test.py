@@ -68,11 +68,12 @@ def _mode(metric=_METRICS[0], m=None, init=_INITS[0]):
 
 
 @contextlib.contextmanager
-def _shared_model(test, **kwargs):
+def _shared_model(test, columns=3, **kwargs):
   """Enters the session of a model that tests with equal arguments share.
 
   Args:
     test: the test that uses the session.
+    columns: the number of columns that the graph knows; None: it knows none.
     **kwargs: arguments of `_Model`.
 
   Yields:
@@ -80,10 +81,10 @@ def _shared_model(test, **kwargs):
   """
 
   def build():
-    batch = tf.compat.v1.placeholder_with_default(_POINTS, [None, 3])
+    batch = tf.compat.v1.placeholder_with_default(_POINTS, [None, columns])
     return _Model(batch, **kwargs), batch
 
-  key = 'clustering_ops_test', *sorted(kwargs.items())
+  key = 'clustering_ops_test', columns, *sorted(kwargs.items())
   session, parts = sessions.borrow(test, key, build)
   with session.graph.as_default(), session.as_default():
     yield parts
@@ -258,9 +259,8 @@ class InitializationTest(tf.test.TestCase, parameterized.TestCase):
 
   @parameterized.product(init=_INITS, metric=_METRICS)
   def test_centers_are_points(self, init, metric):
-    centers = self._centers(
-        initial_clusters=init, distance_metric=metric, kmc2_chain_length=5
-    )
+    with _shared_model(self, **_mode(metric, init=init)) as (model, _):
+      centers = model.initialize().values()['clusters']
     points = _POINTS
     if metric == 'cosine':
       points = points / np.linalg.norm(points, axis=1, keepdims=True)
@@ -311,15 +311,13 @@ class InitializationTest(tf.test.TestCase, parameterized.TestCase):
       metric=_METRICS, m=(None, 1, 3), k=(4, 'tensor'), columns=(3, None)
   )
   def test_step_before_all_centers_are_chosen(self, metric, m, k, columns):
-    if (k, columns) == (4, 3):
-      with _shared_model(self, **_mode(metric, m)) as (model, batch):
+    if k == 4:
+      with _shared_model(self, columns, **_mode(metric, m)) as (model, batch):
         self._assert_step_waits_for_centers(model, batch)
       return
     with _session():
       batch = tf.compat.v1.placeholder(tf.float32, [None, columns])
-      model = _Model(
-          batch, tf.constant(4) + 0 if k == 'tensor' else k, **_mode(metric, m)
-      )
+      model = _Model(batch, tf.constant(4) + 0, **_mode(metric, m))
       self._assert_step_waits_for_centers(model, batch)
 
   def _assert_step_waits_for_centers(self, model, batch):
@@ -361,22 +359,14 @@ class InitializationTest(tf.test.TestCase, parameterized.TestCase):
       init=(*_INITS, 'function'), unknown=('rows', 'columns')
   )
   def test_batch_without_rows_gives_no_centers(self, init, unknown):
-    calls = []
-
     def function(inputs, k):
-      calls.append(k)
+      del inputs, k
       # It may give centers without a point, but is not to.
       return tf.ones([2, 3])
 
-    with _session():
-      batch = tf.compat.v1.placeholder(
-          tf.float32, [None, 3 if unknown == 'rows' else None]
-      )
-      model = _Model(
-          batch,
-          initial_clusters=function if init == 'function' else init,
-          kmc2_chain_length=10,
-      )
+    mode = _mode(init=function if init == 'function' else init)
+    columns = 3 if unknown == 'rows' else None
+    with _shared_model(self, columns, **mode) as (model, batch):
       before = model.values()
       model.run(model.init_op, {batch: _POINTS[:0]})
       self.assertAllEqual(model.values()['clusters'].size, 0)
@@ -436,8 +426,7 @@ class InitializationTest(tf.test.TestCase, parameterized.TestCase):
         model.run(model.init_op)
 
   def test_kmc2_ends_when_a_batch_gives_all_that_is_missing(self):
-    with _session():
-      model = _Model(initial_clusters='kmc2', kmc2_chain_length=10)
+    with _shared_model(self, **_mode(init='kmc2')) as (model, _):
       model.run(model.init_op)
       self.assertTrue(model.run(model.initialized))
       model.run(model.init_op)

@@ -30,7 +30,7 @@ class KMeansClustering(_session.Estimator):
   every_point = kmeans_estimator.inputs.array_input_fn(points)
 
   kmeans = kmeans_estimator.KMeans(num_clusters=5, use_mini_batch=False)
-  for _ in range(10):
+  for _ in range(5):
     kmeans.train(every_point, steps=1)
     print('score:', kmeans.score(every_point))
   print('centers:', kmeans.cluster_centers())

@@ -81,7 +81,7 @@ class PythonBlocksTest(parameterized.TestCase):
     self.assertEqual(result.status, 0, result.out + result.err)
     if path.name == 'README.md':
       scores = _scores(result.out)
-      self.assertLen(scores, 10)
+      self.assertLen(scores, 5)
       self.assertLess(scores[-1], scores[0])
       self.assertEqual(result.out.count('is in cluster'), 5)
 

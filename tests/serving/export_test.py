@@ -2,8 +2,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """Tests exports: signatures equal to the reference's, and lean graphs."""
 
+import functools
 import itertools
 import os
+import tempfile
 
 from absl.testing import parameterized
 import numpy as np
@@ -91,10 +93,24 @@ _EXPORTS = {
 }
 
 
-def _estimators(**kwargs):
-  return (
-      exports.model(kmeans_class=kmeans_class, **kwargs)
-      for kmeans_class in (kmeans_estimator.KMeans, testing.ReferenceKMeans)
+@functools.lru_cache(maxsize=None)
+def _saved_model(kmeans_class, receiver):
+  """Returns the folder of a SavedModel for predictions."""
+  receiver_fn, columns = _RECEIVERS[receiver]
+  kmeans = exports.model(kmeans_class=kmeans_class, feature_columns=columns)
+  return os.fsdecode(
+      kmeans.export_saved_model(tempfile.mkdtemp(), receiver_fn)
+  )
+
+
+@functools.lru_cache(maxsize=None)
+def _reference_modes(*modes):
+  """Returns the graphs of modes that the reference exports."""
+  kmeans = exports.model(kmeans_class=testing.ReferenceKMeans)
+  return exports.meta_graphs(
+      kmeans.experimental_export_all_saved_models(
+          tempfile.mkdtemp(), dict.fromkeys(modes, _raw)
+      )
   )
 
 
@@ -138,13 +154,16 @@ class ServingSignaturesTest(ExportTest):
   @parameterized.product(receiver=tuple(_RECEIVERS), method=tuple(_EXPORTS))
   def test_signatures_equal_those_of_the_reference(self, receiver, method):
     receiver_fn, columns = _RECEIVERS[receiver]
-    ours, reference = (
-        exports.meta_graphs(
-            _EXPORTS[method](
-                kmeans, testing.temporary_folder(self), receiver_fn
-            )
+    ours = exports.meta_graphs(
+        _EXPORTS[method](
+            exports.model(feature_columns=columns),
+            testing.temporary_folder(self),
+            receiver_fn,
         )
-        for kmeans in _estimators(feature_columns=columns)
+    )
+    # All methods of the reference export the same signatures.
+    reference = exports.meta_graphs(
+        _saved_model(testing.ReferenceKMeans, receiver)
     )
     self.assert_same_signatures(ours, reference)
     (graph,) = ours.values()
@@ -158,7 +177,6 @@ class ServingSignaturesTest(ExportTest):
 
   @parameterized.parameters(*_RECEIVERS)
   def test_answers_equal_those_of_the_reference(self, receiver):
-    receiver_fn, columns = _RECEIVERS[receiver]
     points = exports.points(100)
     fed = dict(
         tensor=dict(input=points),
@@ -167,12 +185,8 @@ class ServingSignaturesTest(ExportTest):
         examples=dict(examples=[_example(*row) for row in points]),
     )[receiver]
     ours, reference = (
-        tf.saved_model.load(
-            kmeans.export_saved_model(
-                testing.temporary_folder(self), receiver_fn
-            )
-        ).signatures
-        for kmeans in _estimators(feature_columns=columns)
+        tf.saved_model.load(_saved_model(kmeans_class, receiver)).signatures
+        for kmeans_class in (kmeans_estimator.KMeans, testing.ReferenceKMeans)
     )
     for key in exports.SIGNATURES:
       actual, expected = (
@@ -221,29 +235,23 @@ class ModesTest(ExportTest):
       [[EVAL, PREDICT]],
   )  # pyformat: disable
   def test_signatures_of_all_modes_equal_those_of_the_reference(self, modes):
-    ours, reference = (
-        exports.meta_graphs(
-            kmeans.experimental_export_all_saved_models(
-                testing.temporary_folder(self), dict.fromkeys(modes, _raw)
-            )
+    ours = exports.meta_graphs(
+        exports.model().experimental_export_all_saved_models(
+            testing.temporary_folder(self), dict.fromkeys(modes, _raw)
         )
-        for kmeans in _estimators()
     )
     self.assertCountEqual(ours, [frozenset([TAGS[mode]]) for mode in modes])
-    self.assert_same_signatures(ours, reference)
+    self.assert_same_signatures(ours, _reference_modes(*modes))
 
   @parameterized.parameters(TRAIN, EVAL, PREDICT)
   def test_experimental_mode_exports_one_mode(self, mode):
-    ours, reference = (
-        exports.meta_graphs(
-            kmeans.export_saved_model(
-                testing.temporary_folder(self), _raw, experimental_mode=mode
-            )
+    ours = exports.meta_graphs(
+        exports.model().export_saved_model(
+            testing.temporary_folder(self), _raw, experimental_mode=mode
         )
-        for kmeans in _estimators()
     )
     self.assertCountEqual(ours, [frozenset([TAGS[mode]])])
-    self.assert_same_signatures(ours, reference)
+    self.assert_same_signatures(ours, _reference_modes(mode))
 
   def test_no_export_holds_an_op_of_this_package(self):
     # With all initialisations, because TRAIN graphs contain their ops.
@@ -367,24 +375,30 @@ class PredictionGraphTest(parameterized.TestCase):
       ('squared_euclidean', None), ('squared_euclidean', 3), ('cosine', 1)
   )
   def test_graph_is_smaller_than_that_of_the_reference(self, metric, m):
-    def nodes(kmeans_class):
-      centers = np.eye(exports.K, exports.D, dtype=np.float32) + 1
-      kmeans = kmeans_class(
+    centers = np.eye(exports.K, exports.D, dtype=np.float32) + 1
+    model_dir = testing.temporary_folder(self)
+
+    def model(kmeans_class):
+      return kmeans_class(
           exports.K,
+          model_dir,
           initial_clusters=centers,
           distance_metric=metric,
           use_mini_batch=m is not None,
           mini_batch_steps_per_iteration=m or 1,
           config=testing.run_config(),
       )
-      kmeans.train(testing.input_fn(centers, centers))
-      path = kmeans.export_saved_model(
+
+    def nodes(kmeans_class):
+      path = model(kmeans_class).export_saved_model(
           testing.temporary_folder(self), exports.receiver()
       )
       (graph,) = exports.meta_graphs(path).values()
       self.assertEqual(_function_nodes(graph) > 0, kmeans_class is reference)
       return len(graph.graph_def.node) + _function_nodes(graph)
 
+    # Both implementations export the same checkpoint.
+    model(kmeans_estimator.KMeans).train(testing.input_fn(centers, centers))
     reference = testing.ReferenceKMeans
     self.assertLess(nodes(kmeans_estimator.KMeans), 0.6 * nodes(reference))
 
@@ -416,15 +430,16 @@ class PredictionGraphTest(parameterized.TestCase):
     signatures = tf.saved_model.load(
         exports.saved_model(metric, dtype)
     ).signatures
-    batch = exports.points(7, dtype)
-    for key in exports.SIGNATURES:
-      compiled = tf.function(signatures[key], jit_compile=True)
-      np.testing.assert_allclose(
-          compiled(points=tf.constant(batch))['output'],
-          signatures[key](points=tf.constant(batch))['output'],
-          1e-4,
-          1e-4,
-      )
+    batch = tf.constant(exports.points(7, dtype))
+
+    def answers(points):
+      return [
+          signatures[key](points=points)['output'] for key in exports.SIGNATURES
+      ]
+
+    compiled = tf.function(answers, jit_compile=True)
+    for actual, expected in zip(compiled(batch), answers(batch)):
+      np.testing.assert_allclose(actual, expected, 1e-4, 1e-4)
 
 
 def _function_nodes(graph):

@@ -1,6 +1,6 @@
 # Copyright 2026 The kmeans_estimator Authors.
 # SPDX-License-Identifier: Apache-2.0
-"""Sizes of tensors, as Python integers if the graph shows them.
+"""Sizes of tensors: Python integers if the static shape is known.
 
 A Python integer adds no nodes to the graph, and TensorFlow can infer more
 static shapes from it.

@@ -15,10 +15,10 @@ def pytest_collection_modifyitems(items):
 
 
 def pytest_collection_finish():
-  """Makes garbage collection cheaper: it took 5 % of the time of all tests.
+  """Makes Python look for garbage less often: it took 4 % of the CPU time.
 
-  What has been imported so far is never garbage. Graphs consist of so many
-  objects that Python would otherwise look for garbage all the time.
+  What has been imported so far is never garbage, and graphs consist of many
+  objects.
   """
   gc.collect()
   gc.freeze()

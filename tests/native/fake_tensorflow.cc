@@ -333,10 +333,12 @@ void TF_OpKernelConstruction_GetAttrBool(TF_OpKernelConstruction* construction,
   TF_OpKernelConstruction_GetAttrInt64(construction, name, &number, status);
   if (status->code == TF_OK) *value = number;
 }
-// The value of every string attribute is the name of the attribute.
+// The value of every string attribute is the name of the attribute. Like
+// TensorFlow 2.13, copies nothing if the status already holds an error.
 void TF_OpKernelConstruction_GetAttrString(
     TF_OpKernelConstruction* construction, const char* name, char* value,
     size_t max_length, TF_Status* status) {
+  if (status->code != TF_OK) return;
   int64_t number = 0;
   TF_OpKernelConstruction_GetAttrInt64(construction, name, &number, status);
   if (status->code == TF_OK) strncpy(value, name, max_length);

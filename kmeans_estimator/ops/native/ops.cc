@@ -223,6 +223,8 @@ void* NewAttributes(TF_OpKernelConstruction* construction) {
                                          &attributes->parts, status);
     TF_OpKernelConstruction_GetAttrInt64(construction, "chain_length",
                                          &attributes->chain_length, status);
+    // TensorFlow 2.13 copies no string if an attribute was missing before.
+    TF_SetStatus(status, TF_OK, "");
     // The last byte stays 0: TensorFlow does not terminate the string.
     TF_OpKernelConstruction_GetAttrString(
         construction, "message", attributes->message,

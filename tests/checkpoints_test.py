@@ -5,7 +5,6 @@
 import os
 import re
 import shutil
-import tempfile
 
 from absl.testing import parameterized
 import numpy as np
@@ -65,9 +64,7 @@ class DamagedCheckpointTest(tf.test.TestCase, parameterized.TestCase):
   @classmethod
   def setUpClass(cls):
     super().setUpClass()
-    folder = tempfile.TemporaryDirectory()
-    cls.addClassCleanup(folder.cleanup)
-    cls._whole = os.path.join(folder.name, 'whole')
+    cls._whole = os.path.join(testing.folder_of_class(cls), 'whole')
     cls._kmeans_in(cls._whole).train(_INPUT_FN, steps=2).train(
         _INPUT_FN, steps=3
     )

@@ -194,8 +194,8 @@ class PackagingTest(absltest.TestCase):
     self.assertEmpty(
         [path for path in sources if not (self.checkout / path).exists()]
     )
-    # Imports every file of tests, and runs some of them. Without pytest's own
-    # compilation of `assert`, which takes seconds.
+    # Imports every file of tests, and runs some of them. pytest does not
+    # compile their assertions, which is slow.
     result = running.run_forked(
         *('-m', 'pytest', '-q', '-n', '0', '-p', 'no:cacheprovider'),
         '--assert=plain',

@@ -8,7 +8,6 @@ import gc
 import itertools
 import os
 import shutil
-import tempfile
 import textwrap
 import threading
 from unittest import mock
@@ -488,9 +487,7 @@ class UnwritableFolderTest(tf.test.TestCase, parameterized.TestCase):
   @classmethod
   def setUpClass(cls):
     super().setUpClass()
-    folder = tempfile.TemporaryDirectory()
-    cls.addClassCleanup(folder.cleanup)
-    cls.model_dir = os.path.join(folder.name, 'model')
+    cls.model_dir = os.path.join(testing.folder_of_class(cls), 'model')
     kmeans = _kmeans(model_dir=cls.model_dir).train(_BATCHES, steps=1)
     cls.expected = kmeans.score(_BATCHES)
     # Import now what this user may read, but nobody may not.

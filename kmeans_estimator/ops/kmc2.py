@@ -180,5 +180,3 @@ def choose_rows(
 
 def _half_squares(vectors):
   return tf.reduce_sum(tf.square(vectors), axis=1, keepdims=True) * 0.5
-
-

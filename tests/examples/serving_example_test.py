@@ -4,8 +4,6 @@
 
 import os
 import re
-import shutil
-import tempfile
 
 from absl.testing import absltest
 import numpy as np
@@ -14,6 +12,7 @@ import tensorflow as tf
 from tensorflow_serving.apis import prediction_log_pb2
 
 from tests.helpers import running
+from tests.helpers import testing
 from tests.serving import prediction_service
 
 pytestmark = pytest.mark.slow
@@ -36,8 +35,7 @@ class ServingExampleTest(absltest.TestCase):
   @classmethod
   def setUpClass(cls):
     super().setUpClass()
-    folder = tempfile.mkdtemp()
-    cls.addClassCleanup(shutil.rmtree, folder)
+    folder = testing.folder_of_class(cls)
     cls.out = _run('export.py', folder)
     (version,) = os.listdir(os.path.join(folder, 'palette'))
     cls.lite = os.path.join(folder, 'palette.tflite')

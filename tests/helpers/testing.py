@@ -17,6 +17,7 @@ from typing import (
     Optional,
     Sequence,
     Tuple,
+    Type,
     Union,
 )
 
@@ -313,7 +314,12 @@ def assert_state(
 def of_seeds(
     number: int, draw: Callable[[tf.Tensor], tf.Tensor]
 ) -> np.ndarray:
-  """Returns the float32 that a function draws, for each of the first seeds."""
+  """Returns what a function draws for each of the seeds from 0.
+
+  Args:
+    number: the number of seeds.
+    draw: takes a seed, and returns float32 of the same shape for every seed.
+  """
   seeds = tf.range(number, dtype=tf.int64)
   return tf.function(
       lambda: tf.map_fn(draw, seeds, fn_output_signature=tf.float32),
@@ -331,8 +337,8 @@ def plain_and_compiled(
   Args:
     function: takes and returns tensors.
     autograph: whether AutoGraph converts the function. It reads the source of
-      every function that is called, which takes seconds. Estimators do not use
-      it; users may, where they call functions of `clustering_ops`.
+      every function that is called, which is slow. Estimators do not use it;
+      users may, where they call functions of `clustering_ops`.
   """
   plain = tf.function(function, autograph=autograph)
   compiled = tf.function(
@@ -346,6 +352,13 @@ def plain_and_compiled(
 def temporary_folder(test: absltest.TestCase) -> str:
   """Returns a folder that is deleted when the test ends."""
   return test.enter_context(tempfile.TemporaryDirectory())
+
+
+def folder_of_class(case: Type[absltest.TestCase]) -> str:
+  """Returns a folder that is deleted when the last test of a class ends."""
+  folder = tempfile.TemporaryDirectory()
+  case.addClassCleanup(folder.cleanup)
+  return folder.name
 
 
 def input_fn(*batches: Any) -> Callable[[], tf.data.Dataset]:
@@ -362,8 +375,7 @@ def input_fn(*batches: Any) -> Callable[[], tf.data.Dataset]:
     )
 
   def dataset():
-    # A dataset from a generator would take 50 ms of CPU time more, because
-    # TensorFlow traces the generator.
+    # Not from a generator, which TensorFlow would trace in each call.
     parts = [
         tf.data.Dataset.from_tensors(
             tf.nest.map_structure(of_any_length, batch)
@@ -390,8 +402,8 @@ def cpus(number: int) -> tf.compat.v1.ConfigProto:
 def unoptimized() -> tf.compat.v1.ConfigProto:
   """Returns Estimator's session config, without the optimization of graphs.
 
-  Optimizing takes a quarter of the CPU time of a call of an Estimator. For
-  tests of what happens around a graph, and not of what it computes.
+  It makes calls of an Estimator faster. For tests of what happens around a
+  graph, and not of what the graph computes.
   """
   config = sessions.session_config()
   config.graph_options.rewrite_options.disable_meta_optimizer = True

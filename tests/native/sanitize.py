@@ -87,7 +87,7 @@ def build(
   Raises:
     build_native.BuildError: the compiler failed or gave a warning.
   """
-  # Line numbers for stack traces; -g compiles a third slower.
+  # Line numbers are enough for stack traces; -g compiles more slowly.
   options = ['-g1', *WARNINGS]
   link_options = []
   if sanitizers:

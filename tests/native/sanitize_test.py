@@ -3,8 +3,6 @@
 """Runs the checks of `sanitize.py` on fewer batches than the script."""
 
 import pathlib
-import shutil
-import tempfile
 import unittest
 
 from absl.testing import absltest
@@ -34,8 +32,7 @@ class SanitizeTest(parameterized.TestCase):
     machine = _machine()
     if machine is None:
       raise unittest.SkipTest('There is no C++ compiler.')
-    cls.folder = pathlib.Path(tempfile.mkdtemp())
-    cls.addClassCleanup(shutil.rmtree, cls.folder)
+    cls.folder = pathlib.Path(testing.folder_of_class(cls))
     cls.compiler = build_native.compiler_command()
     cls.programs = sanitize.programs(machine)
     cls.paths = sanitize.build(

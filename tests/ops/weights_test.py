@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Tests of weights in the graphs: what they must mean, in every mode."""
 
-from typing import Dict, Hashable, NamedTuple
+from typing import NamedTuple
 from unittest import mock
 
 from absl.testing import parameterized
@@ -45,7 +45,7 @@ class _Parts(NamedTuple):
     state: the variables.
     loss: the loss of the batch.
     step: the op that trains.
-    init_ops: the ops that choose initial centers, by what sets them apart.
+    init_op: the op that chooses initial centers.
   """
 
   points: tf.Tensor
@@ -54,15 +54,11 @@ class _Parts(NamedTuple):
   state: state_lib.State
   loss: tf.Tensor
   step: tf.Operation
-  init_ops: Dict[Hashable, tf.Operation]
+  init_op: tf.Operation
 
 
 class Graph:
-  """A training graph of points, with weights or without, and its session.
-
-  Graphs that train alike share the ops of a step, the larger part of a graph,
-  however they choose their initial centers.
-  """
+  """A training graph of points, with weights or without, and its session."""
 
   def __init__(
       self,
@@ -91,11 +87,11 @@ class Graph:
 
     self._weighted = weighted
     self._seed = seed
-    key = self._choice = None
+    key = None
     if isinstance(init, str):
-      key = metric, m, weighted, k, d, dtype
       # The seeds of several starts are constants of the graph.
-      self._choice = init, num_starts, None if num_starts == 1 else seed
+      constant_seed = None if num_starts == 1 else seed
+      key = metric, m, init, weighted, k, d, dtype, num_starts, constant_seed
     self._session, self._parts = sessions.borrow(
         self, key, lambda: self._build(d, dtype)
     )
@@ -109,38 +105,16 @@ class Graph:
     points = tf.compat.v1.placeholder(dtype, [None, d])
     weights = tf.compat.v1.placeholder(dtype, [None])
     seed = tf.compat.v1.placeholder(tf.int64, [])
-    with self._seed_to_feed(seed):
-      state, inference, init_op, step = self._kmeans(points, weights).training()
-    return _Parts(
-        points,
-        weights,
-        seed,
-        state,
-        inference.loss,
-        step,
-        {self._choice: init_op},
-    )
-
-  def _kmeans(self, points, weights):
-    return graph_lib.KMeansGraph(
+    graph = graph_lib.KMeansGraph(
         points, self._parameters, weights if self._weighted else None
     )
-
-  def _seed_to_feed(self, seed):
-    return mock.patch.object(
+    with mock.patch.object(
         seeding,
         'stream_seed',
         lambda given: seed if self._parameters.num_starts == 1 else given,
-    )
-
-  def _init_op(self):
-    parts = self._parts
-    if self._choice not in parts.init_ops:
-      with self._session.graph.as_default(), self._seed_to_feed(parts.seed):
-        # As `training` builds it, but without the ops of a step.
-        kmeans = self._kmeans(parts.points, parts.weights)
-        parts.init_ops[self._choice] = kmeans._init_op(parts.state)  # pylint: disable=protected-access
-    return parts.init_ops[self._choice]
+    ):
+      state, inference, init_op, step = graph.training()
+    return _Parts(points, weights, seed, state, inference.loss, step, init_op)
 
   def _run(self, fetches, points, weights):
     feed = {self._parts.points: points, self._parts.seed: self._seed}
@@ -150,7 +124,7 @@ class Graph:
 
   def initialize(self, points, weights=None):
     """Runs the init op once; returns the centers."""
-    self._run(self._init_op(), points, weights)
+    self._run(self._parts.init_op, points, weights)
     return self.values()['clusters']
 
   def step(self, points, weights=None):

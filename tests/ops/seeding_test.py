@@ -32,12 +32,11 @@ def _choose(
   `own_graph` is true.
   """
 
-  def build(points, centers, *fed_seed):
-    with contextlib.ExitStack() as stack:
-      for tensor in fed_seed:
-        stack.enter_context(
-            mock.patch.object(seeding, 'stream_seed', lambda _, fed=tensor: fed)
-        )
+  def build(points, centers, fed_seed=None):
+    feeding = contextlib.nullcontext()
+    if fed_seed is not None:
+      feeding = mock.patch.object(seeding, 'stream_seed', lambda _: fed_seed)
+    with feeding:
       return seeding.choose(
           method,
           # Shards of one and of all other points.

@@ -4,14 +4,29 @@
 
 import gc
 
+import pytest
+
 
 def pytest_collection_modifyitems(items):
-  """Removes `tf.test.TestCase.test_session` from the tests.
+  """Removes `tf.test.TestCase.test_session`, and puts slow tests first.
 
-  It is a deprecated helper method. pytest would treat it as a test of every
-  class and report it as skipped.
+  `test_session` is a deprecated helper method. pytest would treat it as a test
+  of every class and report it as skipped.
+
+  Slow tests wait for the processes that they start. pytest-xdist gives the
+  first of its processes all of them, so that the other processes keep the cores
+  busy meanwhile.
   """
-  items[:] = [item for item in items if item.name != 'test_session']
+  items[:] = sorted(
+      (item for item in items if item.name != 'test_session'),
+      key=lambda item: item.get_closest_marker('slow') is None,
+  )
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_xdist_auto_num_workers():
+  """Adds a process to one per core: the process of the slow tests."""
+  return (yield) + 1
 
 
 def pytest_collection_finish():

@@ -267,9 +267,14 @@ class CoreTest(tf.test.TestCase, parameterized.TestCase):
           )
           for core in range(num_cores)
       ]
-      for session, _, _, scaffold in all_cores:
-        session.run(scaffold.init_op)
-        scaffold.init_fn(session)
+      # The host initializes a model once, and each core has a copy.
+      (first, _, _, scaffold), *others = all_cores
+      first.run(scaffold.init_op)
+      scaffold.init_fn(first)
+      initial = first.run(variables(first))
+      for session, *_ in others:
+        for name, variable in variables(session).items():
+          variable.load(initial[name], session)
       for step in range(len(BATCHES)):
         points = [
             BATCHES[(step + core) % len(BATCHES)] + core

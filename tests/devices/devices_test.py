@@ -191,7 +191,6 @@ class CompiledTest(tf.test.TestCase, parameterized.TestCase):
     self.assertAllClose(inference.loss, expected_loss, rtol=1e-4)
     self.assertAllClose(clusters, expected.clusters, rtol=1e-4)
 
-
   def test_products_are_float32_if_tensor_float_32_is_disabled(self):
     def build(points):
       state, _, cluster_index = clustering_ops.KMeans(points, K).prediction()

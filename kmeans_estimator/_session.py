@@ -31,6 +31,21 @@ _STREAM = re.compile(
     'Placeholder(V2)?$'
 )
 
+# The graphs that Estimators build to train or to evaluate. Graphs of exports,
+# and those in which users call a model function, are not among them.
+_graphs_without_predictions: 'weakref.WeakSet[tf.Graph]' = weakref.WeakSet()
+
+
+def trains_or_evaluates(graph: tf.Graph) -> bool:
+  """Returns whether an `Estimator` builds a graph to train or to evaluate.
+
+  No predictions are fetched from such a graph.
+
+  Args:
+    graph: a graph that holds the input already.
+  """
+  return graph in _graphs_without_predictions
+
 
 class Estimator(estimator_lib.Estimator):
   """An Estimator that predicts without keeping its graph as the default graph.
@@ -169,9 +184,13 @@ class Estimator(estimator_lib.Estimator):
         for i in range(self._extract_batch_length(batch)):
           yield {key: value[i] for key, value in batch.items()}
 
-  def _call_input_fn(self, *args, **kwargs):
+  def _call_input_fn(self, input_fn, mode, *args, **kwargs):
     """Calls the `input_fn` and checks its result, in each mode and strategy."""
-    return features_lib.check_result(super()._call_input_fn(*args, **kwargs))
+    if mode != estimator_lib.ModeKeys.PREDICT:
+      _graphs_without_predictions.add(tf.compat.v1.get_default_graph())
+    return features_lib.check_result(
+        super()._call_input_fn(input_fn, mode, *args, **kwargs)
+    )
 
   def _predictions_and_session(
       self, input_fn, predict_keys, hooks, checkpoint_path

@@ -11,6 +11,7 @@ import tensorflow as tf
 from kmeans_estimator import _hooks
 from kmeans_estimator import _model_description
 from kmeans_estimator import _scaffolds
+from kmeans_estimator import _session
 from kmeans_estimator import _summaries
 from kmeans_estimator import features as features_lib
 from kmeans_estimator._compat.api import v1 as estimator_lib
@@ -101,7 +102,9 @@ def make_model_fn(model: Model) -> Callable[..., Any]:
   Returns:
     A function of features, labels (ignored), mode and config. It builds the
     graph of the mode and returns an `EstimatorSpec` with
-      predictions: `ALL_DISTANCES`, `[n, k]`, and `CLUSTER_INDEX`, int64 `[n]`.
+      predictions: `CLUSTER_INDEX`, int64 `[n]`, and `ALL_DISTANCES`, `[n, k]`.
+        While this package's Estimator trains or evaluates, only the former: the
+        Estimator fetches no predictions then.
       loss: the sum of the distances to the nearest centers, times the weights
         if there are weights (to train and to evaluate).
       train_op: makes one step (to train).
@@ -132,7 +135,8 @@ def _spec(model, features, mode, config):
 
 
 def _training_spec(model, features, config):
-  state, inference, init_op, training_op = model.graph(features).training()
+  graph = model.graph(features)
+  state, inference, init_op, training_op = graph.training()
   tf.compat.v1.summary.scalar('loss/raw', inference.loss)
   _summaries.offer(
       _summaries.Training(
@@ -152,9 +156,7 @@ def _training_spec(model, features, config):
     hooks.append(_hooks.RelativeToleranceHook(inference.loss, tolerance))
   return estimator_lib.EstimatorSpec(
       mode=estimator_lib.ModeKeys.TRAIN,
-      predictions=_predictions(
-          inference.all_distances, inference.cluster_index
-      ),
+      predictions=_predictions(graph, inference),
       loss=replicas.share_of_first(inference.loss),
       train_op=count_step(training_op),
       # Exports of the training graph need this metric. It is no mean over
@@ -177,12 +179,11 @@ def count_step(training_op: tf.Operation) -> tf.Operation:
 
 
 def _evaluation_spec(model, features):
-  state, inference = model.graph(features).evaluation()
+  graph = model.graph(features)
+  state, inference = graph.evaluation()
   return estimator_lib.EstimatorSpec(
       mode=estimator_lib.ModeKeys.EVAL,
-      predictions=_predictions(
-          inference.all_distances, inference.cluster_index
-      ),
+      predictions=_predictions(graph, inference),
       loss=inference.loss,
       eval_metric_ops={SCORE: _mean_of_batches(inference.loss)},
       scaffold=model.scaffold_of_trained(state, features),
@@ -200,8 +201,9 @@ def prediction_spec(model: Model, features: features_lib.Features) -> Any:
     An `EstimatorSpec`.
   """
   graph = model.graph(features, takes_weights=False)
-  state, all_distances, cluster_index = graph.prediction()
-  predictions = _predictions(all_distances, cluster_index)
+  # The batch is a single shard.
+  state, [all_distances], [cluster_index] = graph.prediction()
+  predictions = {ALL_DISTANCES: all_distances, CLUSTER_INDEX: cluster_index}
   outputs = {
       key: estimator_lib.export.PredictOutput(value)
       for key, value in predictions.items()
@@ -217,9 +219,16 @@ def prediction_spec(model: Model, features: features_lib.Features) -> Any:
   )
 
 
-def _predictions(all_distances, cluster_index) -> Dict[str, tf.Tensor]:
-  """Returns the predictions for the batch, which is a single shard."""
-  return {ALL_DISTANCES: all_distances[0], CLUSTER_INDEX: cluster_index[0]}
+def _predictions(
+    graph: graph_lib.KMeansGraph, inference: graph_lib.Inference
+) -> Dict[str, tf.Tensor]:
+  """Returns the predictions for a batch that trains or is evaluated."""
+  # The batch is a single shard.
+  [cluster_index] = inference.cluster_index
+  predictions = {CLUSTER_INDEX: cluster_index}
+  if not _session.trains_or_evaluates(tf.compat.v1.get_default_graph()):
+    [predictions[ALL_DISTANCES]] = graph.all_distances(inference.centers)
+  return predictions
 
 
 def _mean_of_batches(loss):

@@ -5,11 +5,13 @@
 from unittest import mock
 
 from absl.testing import parameterized
+import numpy as np
 import tensorflow as tf
 
 import kmeans_estimator
 from kmeans_estimator import _hooks
 from kmeans_estimator import estimator as estimator_lib
+from kmeans_estimator.ops import graph as graph_lib
 from kmeans_estimator.ops import parameters as parameters_lib
 from kmeans_estimator.ops import replicas
 from tests.helpers import testing
@@ -123,6 +125,44 @@ class ModelFnTest(tf.test.TestCase, parameterized.TestCase):
             ],
             limits,
         )
+
+  def test_distances_to_all_centers_are_built_only_where_they_can_be_fetched(
+      self,
+  ):
+    batch = np.float32([[0, 0], [0, 1], [9, 9]])
+    ask = testing.input_fn(batch)
+    kmeans = kmeans_estimator.KMeans(
+        2,
+        testing.temporary_folder(self),
+        initial_clusters=batch[1:],
+        use_mini_batch=False,
+        config=testing.run_config(),
+    )
+    with mock.patch.object(
+        graph_lib.KMeansGraph,
+        'all_distances',
+        autospec=True,
+        side_effect=graph_lib.KMeansGraph.all_distances,
+    ) as build:
+      kmeans.train(ask)
+      kmeans.evaluate(ask)
+      build.assert_not_called()
+      for mode in 'train', 'eval':
+        with tf.Graph().as_default():
+          tf.compat.v1.train.create_global_step()
+          spec = kmeans.model_fn(tf.constant(batch), None, mode, kmeans.config)
+          self.assertCountEqual(
+              spec.predictions, ['all_distances', 'cluster_index']
+          )
+      self.assertEqual(build.call_count, 2)
+
+    def metric_fn(predictions):
+      largest = tf.reduce_max(predictions['all_distances'])
+      return {'largest': tf.compat.v1.metrics.mean(largest)}
+
+    measured = estimator_lib.add_metrics(kmeans, metric_fn).evaluate(ask)
+    # From (0, 0) to (9, 9).
+    self.assertAllClose(measured['largest'], 162)
 
   @parameterized.parameters('random', 'kmeans_plus_plus', 'kmc2')
   def test_initialisation_needs_no_kernel_of_cpus_only(self, init):

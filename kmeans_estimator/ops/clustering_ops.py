@@ -186,7 +186,7 @@ class KMeans(graph.KMeansGraph):
         read_centers=state_lib.read_chosen_centers
     )
     return (
-        inference.all_distances,
+        self.all_distances(inference.centers),
         inference.cluster_index,
         inference.distance,
         state.initialized,

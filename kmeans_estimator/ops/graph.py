@@ -23,7 +23,8 @@ class Inference(NamedTuple):
   """The results for a batch; lists have one item per shard of the input.
 
   Attributes:
-    all_distances: `[n, k]`, the distance of each point to each center.
+    centers: `[k, d]`, the centers that points were allocated to; for the cosine
+      metric of unit length or 0.
     cluster_index: int64 `[n]`, the nearest center of each point.
     distance: `[n]`, the distance of each point to its nearest center.
     loss: scalar, the sum of all distances to the nearest centers, each times
@@ -34,7 +35,7 @@ class Inference(NamedTuple):
       trains.
   """
 
-  all_distances: List[tf.Tensor]
+  centers: tf.Tensor
   cluster_index: List[tf.Tensor]
   distance: List[tf.Tensor]
   loss: tf.Tensor
@@ -209,8 +210,8 @@ class KMeansGraph:
     """Builds the graph that predicts; a row with NaN affects no other row.
 
     Returns:
-      The variables to restore, and `all_distances` and `cluster_index` as in
-      `Inference`.
+      The variables to restore, the distances that `all_distances` returns, and
+      `cluster_index` as in `Inference`.
     """
     state, centers = self._restored_centers()
     scores = [
@@ -252,7 +253,14 @@ class KMeansGraph:
       return distances.l2_normalize(centers)
     return centers
 
-  def _all_distances(self, centers):
+  def all_distances(self, centers: tf.Tensor) -> List[tf.Tensor]:
+    """Builds the matrices `[n, k]` of distances, one per shard of the input.
+
+    Training and evaluation do not need these matrices.
+
+    Args:
+      centers: as in `Inference`.
+    """
     return [
         distances.pairwise(shard, centers, self._parameters.distance_metric)
         for shard in self._points
@@ -273,7 +281,7 @@ class KMeansGraph:
         ]
 
     return Inference(
-        all_distances=self._all_distances(centers),
+        centers=centers,
         cluster_index=[item.index for item in allocations],
         distance=[item.distance for item in allocations],
         loss=replicas.checked(total, checks),

@@ -103,9 +103,11 @@ class CompiledTest(tf.test.TestCase, parameterized.TestCase):
   )
   def test_compiled_step_equals_the_uncompiled_step(self, kwargs):
     def build(points):
-      state, inference, _, step = clustering_ops.KMeans(
+      kmeans = clustering_ops.KMeans(
           points, K, initial_clusters=CENTERS, **kwargs
-      ).training()
+      )
+      state, inference, _, step = kmeans.training()
+      results = inference, kmeans.all_distances(inference.centers)
       _assign([state.clusters, state.clusters_updated], CENTERS)
       variables = [
           state.clusters,
@@ -113,7 +115,7 @@ class CompiledTest(tf.test.TestCase, parameterized.TestCase):
           state.clusters_updated,
           state.update_in_steps,
       ]
-      return _after(step, inference), [v for v in variables if v is not None]
+      return _after(step, results), [v for v in variables if v is not None]
 
     (_, variables), *_, (_, variables_at_end) = self._assert_compiles(
         build, BATCHES

@@ -12,7 +12,10 @@ import os
 import re
 from typing import Iterator, List, Optional
 
+import numpy as np
 import tensorflow as tf
+
+from kmeans_estimator.ops import state as state_lib
 
 # The names that Estimator and its hooks give to the files of a checkpoint.
 _FILE = re.compile(r'(model\.ckpt-(\d+))\.(index|data-\d{5}-of-\d{5})')
@@ -51,6 +54,26 @@ def check_latest(model_dir: str) -> None:
       f'The file {state_file}, which names the latest checkpoint, {problem}.',
       model_dir,
   )
+
+
+def latest_has_all_centers(model_dir: str) -> bool:
+  """Returns whether the latest checkpoint holds all initial centers.
+
+  Args:
+    model_dir: the folder. It may be empty or not exist.
+
+  Returns:
+    False also if the checkpoint cannot be read. The session that restores it
+    will raise an error that explains this.
+  """
+  prefix = tf.train.latest_checkpoint(model_dir)
+  if prefix is None:
+    return False
+  try:
+    reader = tf.train.load_checkpoint(prefix)
+    return bool(np.all(reader.get_tensor(state_lib.INITIALIZED_VAR_NAME)))
+  except _READ_ERRORS:
+    return False
 
 
 @contextlib.contextmanager

@@ -21,7 +21,7 @@ class InitializeClustersHook(tf.compat.v1.train.SessionRunHook):
 
   def __init__(
       self,
-      init_op: tf.Operation,
+      init_op: Optional[tf.Operation],
       initialized: tf.Variable,
       clusters: tf.Variable,
       num_clusters: int,
@@ -32,7 +32,8 @@ class InitializeClustersHook(tf.compat.v1.train.SessionRunHook):
     """Creates the hook.
 
     Args:
-      init_op: chooses some centers from the next batch.
+      init_op: chooses some centers from the next batch. None: the session is
+        expected to restore all centers.
       initialized: bool scalar; True when all centers are chosen.
       clusters: the centers chosen so far, one per row.
       num_clusters: k.
@@ -88,6 +89,13 @@ class InitializeClustersHook(tf.compat.v1.train.SessionRunHook):
       )
 
   def _choose(self, session):
+    if self._init_op is None:
+      raise tf.errors.DataLossError(
+          None,
+          None,
+          'The checkpoint that held the centers has been deleted since this '
+          'call of train() began. Call train() again to train a new model.',
+      )
     try:
       while not session.run(self._initialized):
         session.run(self._init_op)

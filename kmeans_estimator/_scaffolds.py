@@ -8,7 +8,7 @@ together.
 """
 
 import os
-from typing import Any, List, NamedTuple
+from typing import Any, List, NamedTuple, Optional
 
 import tensorflow as tf
 
@@ -41,7 +41,7 @@ class Training(NamedTuple):
 
 def training(
     state: state_lib.State,
-    init_op: tf.Operation,
+    init_op: Optional[tf.Operation],
     parameters: parameters_lib.Parameters,
     description: _model_description.Description,
     config: Any,
@@ -50,7 +50,8 @@ def training(
 
   Args:
     state: the variables of training.
-    init_op: chooses some of the initial centers from the next batch.
+    init_op: chooses some of the initial centers from the next batch. None: the
+      latest checkpoint holds all of them.
     parameters: the parameters of k-means.
     description: distance metric and feature names of the graph.
     config: the `estimator.RunConfig`.

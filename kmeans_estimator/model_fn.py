@@ -8,6 +8,7 @@ from typing import Any, Callable, Dict, List, Optional
 
 import tensorflow as tf
 
+from kmeans_estimator import _checkpoints
 from kmeans_estimator import _hooks
 from kmeans_estimator import _model_description
 from kmeans_estimator import _scaffolds
@@ -108,6 +109,7 @@ def make_model_fn(model: Model) -> Callable[..., Any]:
       loss: the sum of the distances to the nearest centers, times the weights
         if there are weights (to train and to evaluate).
       train_op: makes one step (to train).
+      training_hooks: choose the initial centers (to train).
       eval_metric_ops: `SCORE`, the mean of the batches' losses (to evaluate).
     The function raises
       TypeError: the features are not numeric.
@@ -136,7 +138,9 @@ def _spec(model, features, mode, config):
 
 def _training_spec(model, features, config):
   graph = model.graph(features)
-  state, inference, init_op, training_op = graph.training()
+  state, inference, init_op, training_op = graph.training(
+      chooses_centers=not _goes_on(config)
+  )
   tf.compat.v1.summary.scalar('loss/raw', inference.loss)
   _summaries.offer(
       _summaries.Training(
@@ -165,6 +169,19 @@ def _training_spec(model, features, config):
       training_hooks=hooks,
       training_chief_hooks=session.chief_hooks,
       scaffold=session.scaffold,
+  )
+
+
+def _goes_on(config):
+  """Returns whether the session will restore all initial centers.
+
+  Under a strategy the result is False: workers that saw different checkpoints
+  would build different graphs, and wait for each other for ever.
+  """
+  return (
+      _session.trains_or_evaluates(tf.compat.v1.get_default_graph())
+      and not tf.distribute.has_strategy()
+      and _checkpoints.latest_has_all_centers(config.model_dir)
   )
 
 

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Tests for kmeans_estimator.model_fn: what the graph of each mode holds."""
 
+import pathlib
 from unittest import mock
 
 from absl.testing import parameterized
@@ -163,6 +164,47 @@ class ModelFnTest(tf.test.TestCase, parameterized.TestCase):
     measured = estimator_lib.add_metrics(kmeans, metric_fn).evaluate(ask)
     # From (0, 0) to (9, 9).
     self.assertAllClose(measured['largest'], 162)
+
+  def test_only_the_first_call_of_train_builds_the_choice_of_centers(self):
+    batch = np.float32([[0, 0], [0, 1], [9, 9], [9, 8]])
+    ask = testing.input_fn(batch, batch)
+    kmeans = kmeans_estimator.KMeans(
+        2, testing.temporary_folder(self), config=testing.run_config()
+    )
+    with mock.patch.object(
+        graph_lib.seeding, 'choose', side_effect=graph_lib.seeding.choose
+    ) as choose:
+      kmeans.train(ask)
+      choose.assert_called_once()
+      kmeans.train(ask)
+      choose.assert_called_once()
+      # Other sessions may start from other checkpoints.
+      with tf.Graph().as_default():
+        tf.compat.v1.train.create_global_step()
+        kmeans.model_fn(tf.constant(batch), None, 'train', kmeans.config)
+      self.assertEqual(choose.call_count, 2)
+    # The choice of centers took one batch.
+    self.assertEqual(kmeans.get_variable_value('global_step'), 1 + 2)
+
+  def test_checkpoint_that_is_deleted_before_the_session_starts(self):
+    class DeleteHook(tf.compat.v1.train.SessionRunHook):
+
+      def begin(self):
+        for path in pathlib.Path(kmeans.model_dir).glob('*ckpt*'):
+          path.unlink()
+        pathlib.Path(kmeans.model_dir, 'checkpoint').unlink()
+
+    batch = np.float32([[0, 0], [0, 1], [9, 9], [9, 8]])
+    ask = testing.input_fn(batch, batch)
+    kmeans = kmeans_estimator.KMeans(
+        2, testing.temporary_folder(self), config=testing.run_config()
+    )
+    kmeans.train(ask)
+    with self.assertRaisesRegex(tf.errors.DataLossError, 'has been deleted'):
+      kmeans.train(ask, [DeleteHook()])
+    self.assertIsNone(kmeans.latest_checkpoint())
+    kmeans.train(ask)
+    self.assertEqual(kmeans.get_variable_value('global_step'), 1)
 
   @parameterized.parameters('random', 'kmeans_plus_plus', 'kmc2')
   def test_initialisation_needs_no_kernel_of_cpus_only(self, init):

@@ -130,17 +130,22 @@ class KMeansGraph:
   def training(
       self,
       read_centers: Callable[..., tf.Tensor] = state_lib.read_centers,
-  ) -> Tuple[state_lib.State, Inference, tf.Operation, tf.Operation]:
+      chooses_centers: bool = True,
+  ) -> Tuple[
+      state_lib.State, Inference, Optional[tf.Operation], tf.Operation
+  ]:
     """Builds the graph that initialises and trains.
 
     Args:
       read_centers: `state.read_centers`, or `state.read_chosen_centers`, which
         fails with a clear message while centers are missing.
+      chooses_centers: whether to build `init_op`; False if a checkpoint holds
+        all initial centers.
 
     Returns:
       The variables, the batch's `Inference`, and the `init_op` and the
-      `training_op` that `clustering_ops.KMeans.training_graph` documents. On a
-      TPU `init_op` is None.
+      `training_op` that `clustering_ops.KMeans.training_graph` documents.
+      `init_op` is None on a TPU, or if `chooses_centers` is false.
     """
     parameters = self._parameters
     state = state_lib.training_state(
@@ -150,7 +155,7 @@ class KMeansGraph:
         parameters.steps_per_iteration,
         is_weighted=self._weights is not None,
     )
-    init_op = self._init_op(state)
+    init_op = self._init_op(state) if chooses_centers else None
     if state.update_in_steps is None:
       inference, training_op = self._step(state, read_centers)
       return state, inference, init_op, training_op

@@ -4,7 +4,6 @@
 
 import subprocess
 import sys
-import time
 from typing import Any, Callable, Dict
 
 import numpy as np
@@ -27,13 +26,12 @@ _CLASSES = {
 def train(
     n: int, d: int, k: int, initial_clusters: str = 'random'
 ) -> Dict[str, timing.Contender]:
-  """Measures repeated `train(steps=1)`; each graph can choose centers."""
+  """Measures repeated `train(steps=1)` of a model that has its centers."""
   points, _ = data.clusters(n, d, k)
   return _calls(
       points,
       k,
-      lambda estimator, input_fn: estimator.train(input_fn, steps=1),
-      estimator_lib.ModeKeys.TRAIN,
+      lambda estimator, *args: estimator.train(*args, steps=1),
       initial_clusters,
   )
 
@@ -44,8 +42,9 @@ def score(n: int, d: int, k: int) -> Dict[str, timing.Contender]:
   return _calls(
       points,
       k,
-      lambda estimator, input_fn: estimator.evaluate(input_fn, steps=1),
-      estimator_lib.ModeKeys.EVAL,
+      lambda estimator, input_fn, hooks=(): estimator.evaluate(
+          input_fn, steps=1, hooks=hooks
+      ),
   )
 
 
@@ -129,7 +128,7 @@ def _estimator(name, k, **kwargs) -> Any:
 
 
 def _calls(
-    points, k, call, mode, initial_clusters='random'
+    points, k, call, initial_clusters='random'
 ) -> Dict[str, timing.Contender]:
   """Returns contenders: both implementations, and a trivial Estimator."""
   # Batches for k-MC2: a center takes a chain of 200 points.
@@ -147,7 +146,7 @@ def _calls(
     estimator.train(input_fn, steps=1)
     contenders[name] = timing.Contender(
         lambda e=estimator: call(e, input_fn),
-        lambda e=estimator: _graph_facts(e, input_fn, mode),
+        lambda e=estimator: _graph_facts(e, input_fn, call),
     )
   return contenders
 
@@ -160,19 +159,24 @@ def _no_model(features, mode):
   )
 
 
-def _graph_facts(estimator, input_fn, mode) -> Dict[str, Any]:
-  """Returns the number of nodes that a model adds, and the time to build."""
-  seconds = []
-  for _ in range(5):
-    with tf.Graph().as_default() as graph:
-      tf.compat.v1.train.create_global_step()
-      features = input_fn()
-      before = len(graph.get_operations())
-      start = time.perf_counter()
-      estimator.model_fn(features, None, mode, estimator.config)
-      seconds.append(time.perf_counter() - start)
-      nodes = len(graph.get_operations()) - before
-  return {'nodes': nodes, 'building ms': np.median(seconds) * 1e3}
+def _graph_facts(estimator, input_fn, call) -> Dict[str, Any]:
+  """Returns the number of nodes in the graph of a call."""
+  hook = _SizeHook()
+  call(estimator, input_fn, [hook])
+  return {'nodes': hook.nodes}
+
+
+class _SizeHook(tf.compat.v1.train.SessionRunHook):
+  """Counts the nodes of the session's graph, and of its functions."""
+
+  nodes = 0
+
+  def after_create_session(self, session, coord):
+    del coord
+    graph = session.graph.as_graph_def()
+    self.nodes = len(graph.node) + sum(
+        len(function.node_def) for function in graph.library.function
+    )
 
 
 def _rows(n, d, k, iterate) -> Dict[str, timing.Contender]:

@@ -12,7 +12,6 @@ import os
 import re
 from typing import Iterator, List, Optional
 
-import numpy as np
 import tensorflow as tf
 
 from kmeans_estimator.ops import state as state_lib
@@ -66,13 +65,13 @@ def latest_has_all_centers(model_dir: str) -> bool:
     False also if the checkpoint cannot be read. The session that restores it
     will raise an error that explains this.
   """
-  prefix = tf.train.latest_checkpoint(model_dir)
-  if prefix is None:
-    return False
   try:
+    prefix = tf.train.latest_checkpoint(model_dir)
+    if prefix is None:
+      return False
     reader = tf.train.load_checkpoint(prefix)
-    return bool(np.all(reader.get_tensor(state_lib.INITIALIZED_VAR_NAME)))
-  except _READ_ERRORS:
+    return bool(reader.get_tensor(state_lib.INITIALIZED_VAR_NAME))
+  except (*_READ_ERRORS, ValueError):
     return False
 
 

@@ -32,8 +32,9 @@ class InitializeClustersHook(tf.compat.v1.train.SessionRunHook):
     """Creates the hook.
 
     Args:
-      init_op: chooses some centers from the next batch. None: the session is
-        expected to restore all centers.
+      init_op: chooses some centers from the next batch. None: this task
+        chooses no centers, because it is not the chief, or because there is a
+        checkpoint with all centers.
       initialized: bool scalar; True when all centers are chosen.
       clusters: the centers chosen so far, one per row.
       num_clusters: k.
@@ -93,8 +94,9 @@ class InitializeClustersHook(tf.compat.v1.train.SessionRunHook):
       raise tf.errors.DataLossError(
           None,
           None,
-          'The checkpoint that held the centers has been deleted since this '
-          'call of train() began. Call train() again to train a new model.',
+          'The session found no checkpoint with all centers, though there was '
+          'one when train() began. Call train() again: it continues from the '
+          'latest checkpoint, or trains a new model if there is none.',
       )
     try:
       while not session.run(self._initialized):

@@ -50,8 +50,7 @@ def training(
 
   Args:
     state: the variables of training.
-    init_op: chooses some of the initial centers from the next batch. None: the
-      latest checkpoint holds all of them.
+    init_op: as for `InitializeClustersHook`.
     parameters: the parameters of k-means.
     description: distance metric and feature names of the graph.
     config: the `estimator.RunConfig`.

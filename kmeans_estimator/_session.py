@@ -31,20 +31,21 @@ _STREAM = re.compile(
     'Placeholder(V2)?$'
 )
 
-# The graphs that Estimators build to train or to evaluate. Graphs of exports,
-# and those in which users call a model function, are not among them.
-_graphs_without_predictions: 'weakref.WeakSet[tf.Graph]' = weakref.WeakSet()
+# The graphs in which this package's Estimator trains or evaluates. Graphs of
+# exports, and those in which users call a model function, are not among them.
+_own_graphs: 'weakref.WeakSet[tf.Graph]' = weakref.WeakSet()
 
 
 def trains_or_evaluates(graph: tf.Graph) -> bool:
-  """Returns whether an `Estimator` builds a graph to train or to evaluate.
+  """Returns whether `Estimator` trains or evaluates in a graph.
 
-  No predictions are fetched from such a graph.
+  It fetches no predictions from such a graph, and restores the latest
+  checkpoint to train.
 
   Args:
     graph: a graph that holds the input already.
   """
-  return graph in _graphs_without_predictions
+  return graph in _own_graphs
 
 
 class Estimator(estimator_lib.Estimator):
@@ -187,7 +188,7 @@ class Estimator(estimator_lib.Estimator):
   def _call_input_fn(self, input_fn, mode, *args, **kwargs):
     """Calls the `input_fn` and checks its result, in each mode and strategy."""
     if mode != estimator_lib.ModeKeys.PREDICT:
-      _graphs_without_predictions.add(tf.compat.v1.get_default_graph())
+      _own_graphs.add(tf.compat.v1.get_default_graph())
     return features_lib.check_result(
         super()._call_input_fn(input_fn, mode, *args, **kwargs)
     )

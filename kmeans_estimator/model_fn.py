@@ -109,7 +109,7 @@ def make_model_fn(model: Model) -> Callable[..., Any]:
       loss: the sum of the distances to the nearest centers, times the weights
         if there are weights (to train and to evaluate).
       train_op: makes one step (to train).
-      training_hooks: choose the initial centers (to train).
+      training_hooks: choose the initial centers or wait for them (to train).
       eval_metric_ops: `SCORE`, the mean of the batches' losses (to evaluate).
     The function raises
       TypeError: the features are not numeric.
@@ -139,7 +139,7 @@ def _spec(model, features, mode, config):
 def _training_spec(model, features, config):
   graph = model.graph(features)
   state, inference, init_op, training_op = graph.training(
-      chooses_centers=not _goes_on(config)
+      chooses_centers=_may_choose_centers(config)
   )
   tf.compat.v1.summary.scalar('loss/raw', inference.loss)
   _summaries.offer(
@@ -172,16 +172,15 @@ def _training_spec(model, features, config):
   )
 
 
-def _goes_on(config):
-  """Returns whether the session will restore all initial centers.
-
-  Under a strategy the result is False: workers that saw different checkpoints
-  would build different graphs, and wait for each other for ever.
-  """
-  return (
-      _session.trains_or_evaluates(tf.compat.v1.get_default_graph())
-      and not tf.distribute.has_strategy()
-      and _checkpoints.latest_has_all_centers(config.model_dir)
+def _may_choose_centers(config):
+  """Returns whether the session may have to choose initial centers."""
+  if not _session.trains_or_evaluates(tf.compat.v1.get_default_graph()):
+    return True
+  if replicas.are_on_several_workers():
+    # They may see different checkpoints, but must build the same graph.
+    return True
+  return config.is_chief and not _checkpoints.latest_has_all_centers(
+      config.model_dir
   )
 
 

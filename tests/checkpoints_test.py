@@ -204,6 +204,23 @@ class DamagedCheckpointTest(tf.test.TestCase, parameterized.TestCase):
       ):
         use()
 
+  def test_latest_checkpoint_that_cannot_be_read_has_no_centers(self):
+    self.assertTrue(_checkpoints.latest_has_all_centers(self._whole))
+    model_dir = self._copy()
+    self._damage(os.path.join(model_dir, 'model.ckpt-5.index'), 'empty')
+    self.assertFalse(_checkpoints.latest_has_all_centers(model_dir))
+    for content, _ in _STATES.values():
+      state_file = os.path.join(model_dir, 'checkpoint')
+      if content is None:
+        os.remove(state_file)
+      else:
+        with open(state_file, 'wb') as file:
+          file.write(content)
+      self.assertFalse(_checkpoints.latest_has_all_centers(model_dir), content)
+    self.assertFalse(
+        _checkpoints.latest_has_all_centers(os.path.join(model_dir, 'new'))
+    )
+
   def test_given_checkpoint_needs_no_state_file(self):
     model_dir = self._copy()
     os.remove(os.path.join(model_dir, 'checkpoint'))

@@ -3,6 +3,7 @@
 """Configures pytest for this folder."""
 
 import gc
+import os
 
 import pytest
 
@@ -13,9 +14,8 @@ def pytest_collection_modifyitems(items):
   `test_session` is a deprecated helper method. pytest would treat it as a test
   of every class and report it as skipped.
 
-  Slow tests wait for the processes that they start. pytest-xdist gives the
-  first of its processes all of them, so that the other processes keep the cores
-  busy meanwhile.
+  Slow tests wait for the processes that they start. The first process of
+  pytest-xdist starts with them; meanwhile the others keep the cores busy.
   """
   items[:] = sorted(
       (item for item in items if item.name != 'test_session'),
@@ -23,10 +23,13 @@ def pytest_collection_modifyitems(items):
   )
 
 
-@pytest.hookimpl(wrapper=True)
-def pytest_xdist_auto_num_workers():
-  """Adds a process to one per core: the process of the slow tests."""
-  return (yield) + 1
+@pytest.hookimpl(wrapper=True, optionalhook=True)
+def pytest_xdist_auto_num_workers(config):
+  """Adds a process to one per core, if slow tests run."""
+  number = yield
+  if config.option.markexpr or 'PYTEST_XDIST_AUTO_NUM_WORKERS' in os.environ:
+    return number
+  return number + 1
 
 
 def pytest_collection_finish():

@@ -165,11 +165,19 @@ class ModelFnTest(tf.test.TestCase, parameterized.TestCase):
     # From (0, 0) to (9, 9).
     self.assertAllClose(measured['largest'], 162)
 
-  def test_only_the_first_call_of_train_builds_the_choice_of_centers(self):
+  @parameterized.parameters(False, True)
+  def test_only_the_first_call_of_train_builds_the_choice_of_centers(
+      self, has_strategy
+  ):
+    strategy = None
+    if has_strategy:
+      strategy = tf.distribute.MirroredStrategy(['/cpu:0'])
     batch = np.float32([[0, 0], [0, 1], [9, 9], [9, 8]])
     ask = testing.input_fn(batch, batch)
     kmeans = kmeans_estimator.KMeans(
-        2, testing.temporary_folder(self), config=testing.run_config()
+        2,
+        testing.temporary_folder(self),
+        config=testing.run_config(train_distribute=strategy),
     )
     with mock.patch.object(
         graph_lib.seeding, 'choose', side_effect=graph_lib.seeding.choose
@@ -200,7 +208,7 @@ class ModelFnTest(tf.test.TestCase, parameterized.TestCase):
         2, testing.temporary_folder(self), config=testing.run_config()
     )
     kmeans.train(ask)
-    with self.assertRaisesRegex(tf.errors.DataLossError, 'has been deleted'):
+    with self.assertRaisesRegex(tf.errors.DataLossError, 'Call train.. again'):
       kmeans.train(ask, [DeleteHook()])
     self.assertIsNone(kmeans.latest_checkpoint())
     kmeans.train(ask)

@@ -24,7 +24,7 @@ class Inference(NamedTuple):
 
   Attributes:
     centers: `[k, d]`, the centers that points were allocated to; for the cosine
-      metric of unit length or 0.
+      metric with rows of unit length or 0.
     cluster_index: int64 `[n]`, the nearest center of each point.
     distance: `[n]`, the distance of each point to its nearest center.
     loss: scalar, the sum of all distances to the nearest centers, each times
@@ -139,8 +139,7 @@ class KMeansGraph:
     Args:
       read_centers: `state.read_centers`, or `state.read_chosen_centers`, which
         fails with a clear message while centers are missing.
-      chooses_centers: whether to build `init_op`; False if a checkpoint holds
-        all initial centers.
+      chooses_centers: whether to build `init_op`.
 
     Returns:
       The variables, the batch's `Inference`, and the `init_op` and the

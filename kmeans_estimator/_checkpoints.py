@@ -14,14 +14,12 @@ from typing import Iterator, List, Optional
 
 import tensorflow as tf
 
-from kmeans_estimator.ops import state as state_lib
-
 # The names that Estimator and its hooks give to the files of a checkpoint.
 _FILE = re.compile(r'(model\.ckpt-(\d+))\.(index|data-\d{5}-of-\d{5})')
 
 # The errors that TensorFlow raises if it cannot read a file. For a file that is
 # too short it raises IndexError.
-_READ_ERRORS = (tf.errors.OpError, IndexError)
+READ_ERRORS = (tf.errors.OpError, IndexError)
 
 
 def check_latest(model_dir: str) -> None:
@@ -55,26 +53,6 @@ def check_latest(model_dir: str) -> None:
   )
 
 
-def latest_has_all_centers(model_dir: str) -> bool:
-  """Returns whether the latest checkpoint holds all initial centers.
-
-  Args:
-    model_dir: the folder. It may be empty or not exist.
-
-  Returns:
-    False also if the checkpoint cannot be read. The session that restores it
-    will raise an error that explains this.
-  """
-  try:
-    prefix = tf.train.latest_checkpoint(model_dir)
-    if prefix is None:
-      return False
-    reader = tf.train.load_checkpoint(prefix)
-    return bool(reader.get_tensor(state_lib.INITIALIZED_VAR_NAME))
-  except (*_READ_ERRORS, ValueError):
-    return False
-
-
 @contextlib.contextmanager
 def explained(prefix: str) -> Iterator[None]:
   """Explains errors raised inside this context by a damaged checkpoint.
@@ -92,7 +70,7 @@ def explained(prefix: str) -> Iterator[None]:
   """
   try:
     yield
-  except _READ_ERRORS as error:
+  except READ_ERRORS as error:
     problem = problem_of(prefix)
     if problem is None:
       raise
@@ -131,12 +109,12 @@ def problem_of(prefix: str) -> Optional[str]:
       return f'the file {path} is empty'
   try:
     reader = tf.train.load_checkpoint(prefix)
-  except _READ_ERRORS as error:
+  except READ_ERRORS as error:
     return f'the file {index} is cut off or altered ({error})'
   for variable in sorted(reader.get_variable_to_shape_map()):
     try:
       reader.get_tensor(variable)
-    except _READ_ERRORS as error:
+    except READ_ERRORS as error:
       return (
           f'the file {" or ".join(data)} is cut off or altered: variable '
           f'{variable!r} cannot be read ({error})'

@@ -18,6 +18,7 @@ import tensorflow as tf
 
 from kmeans_estimator import _checkpoints
 from kmeans_estimator import _event_files
+from kmeans_estimator import _own_graphs
 from kmeans_estimator import _progress
 from kmeans_estimator import features as features_lib
 from kmeans_estimator._compat import placement
@@ -30,22 +31,6 @@ _STREAM = re.compile(
     'Iterator|Reader|Dequeue|Unstage|RecordInput|CountUpTo|PyFunc|'
     'Placeholder(V2)?$'
 )
-
-# The graphs in which this package's Estimator trains or evaluates. Graphs of
-# exports, and those in which users call a model function, are not among them.
-_own_graphs: 'weakref.WeakSet[tf.Graph]' = weakref.WeakSet()
-
-
-def trains_or_evaluates(graph: tf.Graph) -> bool:
-  """Returns whether `Estimator` trains or evaluates in a graph.
-
-  It fetches no predictions from such a graph, and restores the latest
-  checkpoint to train.
-
-  Args:
-    graph: a graph that holds the input already.
-  """
-  return graph in _own_graphs
 
 
 class Estimator(estimator_lib.Estimator):
@@ -188,7 +173,7 @@ class Estimator(estimator_lib.Estimator):
   def _call_input_fn(self, input_fn, mode, *args, **kwargs):
     """Calls the `input_fn` and checks its result, in each mode and strategy."""
     if mode != estimator_lib.ModeKeys.PREDICT:
-      _own_graphs.add(tf.compat.v1.get_default_graph())
+      _own_graphs.add_default()
     return features_lib.check_result(
         super()._call_input_fn(input_fn, mode, *args, **kwargs)
     )

@@ -8,13 +8,13 @@ from typing import Any, Callable, Dict, List, Optional
 
 import tensorflow as tf
 
-from kmeans_estimator import _checkpoints
 from kmeans_estimator import _hooks
 from kmeans_estimator import _model_description
+from kmeans_estimator import _own_graphs
 from kmeans_estimator import _scaffolds
-from kmeans_estimator import _session
 from kmeans_estimator import _summaries
 from kmeans_estimator import features as features_lib
+from kmeans_estimator import saver
 from kmeans_estimator._compat.api import v1 as estimator_lib
 from kmeans_estimator.ops import graph as graph_lib
 from kmeans_estimator.ops import parameters as parameters_lib
@@ -174,14 +174,12 @@ def _training_spec(model, features, config):
 
 def _may_choose_centers(config):
   """Returns whether the session may have to choose initial centers."""
-  if not _session.trains_or_evaluates(tf.compat.v1.get_default_graph()):
+  if not _own_graphs.has_default():
     return True
   if replicas.are_on_several_workers():
     # They may see different checkpoints, but must build the same graph.
     return True
-  return config.is_chief and not _checkpoints.latest_has_all_centers(
-      config.model_dir
-  )
+  return config.is_chief and not saver.latest_has_all_centers(config.model_dir)
 
 
 def count_step(training_op: tf.Operation) -> tf.Operation:
@@ -242,7 +240,7 @@ def _predictions(
   # The batch is a single shard.
   [cluster_index] = inference.cluster_index
   predictions = {CLUSTER_INDEX: cluster_index}
-  if not _session.trains_or_evaluates(tf.compat.v1.get_default_graph()):
+  if not _own_graphs.has_default():
     [predictions[ALL_DISTANCES]] = graph.all_distances(inference.centers)
   return predictions
 

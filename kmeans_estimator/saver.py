@@ -26,6 +26,26 @@ def refuse_untrained(scaffold: Any, session: tf.compat.v1.Session) -> None:
   raise ValueError(_UNTRAINED + 'there is no checkpoint. Call train() first.')
 
 
+def latest_has_all_centers(model_dir: str) -> bool:
+  """Returns whether the latest checkpoint holds all initial centers.
+
+  Args:
+    model_dir: the folder. It may be empty or not exist.
+
+  Returns:
+    False also if the checkpoint cannot be read. The session that restores it
+    will raise an error that explains this.
+  """
+  try:
+    prefix = tf.train.latest_checkpoint(model_dir)
+    if prefix is None:
+      return False
+    reader = tf.train.load_checkpoint(prefix)
+    return bool(reader.get_tensor(state_lib.INITIALIZED_VAR_NAME))
+  except (*_checkpoints.READ_ERRORS, ValueError):
+    return False
+
+
 class KMeansSaver(tf.compat.v1.train.Saver):
   """A Saver that restores a checkpoint only if it fits the graph."""
 

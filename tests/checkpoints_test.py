@@ -14,6 +14,7 @@ import kmeans_estimator
 from kmeans_estimator import _checkpoints
 from kmeans_estimator import estimator as estimator_lib
 from kmeans_estimator import inputs
+from kmeans_estimator import saver
 from tests.helpers import testing
 
 _POINTS, _CENTERS = testing.blobs(60, 2, 3, seed=0)
@@ -205,10 +206,10 @@ class DamagedCheckpointTest(tf.test.TestCase, parameterized.TestCase):
         use()
 
   def test_latest_checkpoint_that_cannot_be_read_has_no_centers(self):
-    self.assertTrue(_checkpoints.latest_has_all_centers(self._whole))
+    self.assertTrue(saver.latest_has_all_centers(self._whole))
     model_dir = self._copy()
     self._damage(os.path.join(model_dir, 'model.ckpt-5.index'), 'empty')
-    self.assertFalse(_checkpoints.latest_has_all_centers(model_dir))
+    self.assertFalse(saver.latest_has_all_centers(model_dir))
     for content, _ in _STATES.values():
       state_file = os.path.join(model_dir, 'checkpoint')
       if content is None:
@@ -216,9 +217,9 @@ class DamagedCheckpointTest(tf.test.TestCase, parameterized.TestCase):
       else:
         with open(state_file, 'wb') as file:
           file.write(content)
-      self.assertFalse(_checkpoints.latest_has_all_centers(model_dir), content)
+      self.assertFalse(saver.latest_has_all_centers(model_dir), content)
     self.assertFalse(
-        _checkpoints.latest_has_all_centers(os.path.join(model_dir, 'new'))
+        saver.latest_has_all_centers(os.path.join(model_dir, 'new'))
     )
 
   def test_given_checkpoint_needs_no_state_file(self):

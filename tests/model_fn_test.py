@@ -2,6 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Tests for kmeans_estimator.model_fn: what the graph of each mode holds."""
 
+import json
+import os
 import pathlib
 from unittest import mock
 
@@ -11,6 +13,7 @@ import tensorflow as tf
 
 import kmeans_estimator
 from kmeans_estimator import _hooks
+from kmeans_estimator import _own_graphs
 from kmeans_estimator import estimator as estimator_lib
 from kmeans_estimator.ops import graph as graph_lib
 from kmeans_estimator.ops import parameters as parameters_lib
@@ -193,6 +196,22 @@ class ModelFnTest(tf.test.TestCase, parameterized.TestCase):
       self.assertEqual(choose.call_count, 2)
     # The choice of centers took one batch.
     self.assertEqual(kmeans.get_variable_value('global_step'), 1 + 2)
+
+  @parameterized.parameters(('chief', 1), ('worker', 0))
+  def test_only_the_chief_builds_the_choice_of_centers(self, task, choices):
+    tf_config = {
+        'cluster': {name: ['host:1'] for name in ('chief', 'worker', 'ps')},
+        'task': {'type': task, 'index': 0},
+    }
+    with mock.patch.dict(os.environ, TF_CONFIG=json.dumps(tf_config)):
+      kmeans = kmeans_estimator.KMeans(2, testing.temporary_folder(self))
+    with tf.Graph().as_default(), mock.patch.object(
+        graph_lib.seeding, 'choose', side_effect=graph_lib.seeding.choose
+    ) as choose:
+      _own_graphs.add_default()
+      tf.compat.v1.train.create_global_step()
+      kmeans.model_fn(tf.zeros([5, 2]), None, 'train', kmeans.config)
+    self.assertEqual(choose.call_count, choices)
 
   def test_checkpoint_that_is_deleted_before_the_session_starts(self):
     class DeleteHook(tf.compat.v1.train.SessionRunHook):

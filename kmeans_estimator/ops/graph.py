@@ -270,7 +270,15 @@ class KMeansGraph:
         for shard in self._points
     ]
 
-  def _inference(self, centers, allocations, loss, total, total_weight=None):
+  def _inference(
+      self,
+      centers,
+      allocations,
+      loss,
+      total,
+      total_weight=None,
+      other_sums=(),
+  ):
     def checks():
       weight_checks = [
           points_lib.assert_weights(shard, total_weight)
@@ -288,7 +296,7 @@ class KMeansGraph:
         centers=centers,
         cluster_index=[item.index for item in allocations],
         distance=[item.distance for item in allocations],
-        loss=replicas.checked(total, checks),
+        loss=replicas.checked(total, checks, other_sums),
     )
 
   def _step(self, state, read_centers):
@@ -306,9 +314,19 @@ class KMeansGraph:
         [sums.values, sums.totals, *own_loss.summed()]
     )
     sums = sums._replace(values=values, totals=totals)
-    inference = self._inference(centers, allocations, own_loss, loss, *weight)
+    inference = self._inference(
+        centers,
+        allocations,
+        own_loss,
+        loss,
+        *weight,
+        other_sums=[values, totals, *weight],
+    )
     inference = inference._replace(totals=totals)
-    lightest = self._lightest_weight(own_loss.weighed)
+    # Replicas exchange weights only after the batches of all replicas are
+    # checked, for the reason that `replicas.checked` gives.
+    with tf.control_dependencies([inference.loss]):
+      lightest = self._lightest_weight(own_loss.weighed)
 
     def move():
       after = [inference.loss]

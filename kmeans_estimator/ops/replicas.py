@@ -218,22 +218,28 @@ def share_of_first(value: tf.Tensor) -> tf.Tensor:
   context = _context()
   if context is None or _is_first(context):
     return value
-  return tf.zeros_like(value)
+  # Only after the checks of `value`, for the reason that `checked` gives.
+  with tf.control_dependencies([value]):
+    return tf.zeros_like(value)
 
 
 def checked(
-    total: tf.Tensor, make_checks: Callable[[], List[tf.Operation]]
+    total: tf.Tensor,
+    make_checks: Callable[[], List[tf.Operation]],
+    other_sums: Sequence[tf.Tensor] = (),
 ) -> tf.Tensor:
   """Returns a sum over all replicas after checking that it is finite.
 
-  All checks run after the sum: a replica that failed before it would leave the
-  other replicas waiting for its summand. The checks of this process's replicas
-  run first, because they name the rows and columns at fault. The check of the
-  sum cannot: it catches faults in the batches of other workers.
+  All checks run after this sum and after the other sums. A worker that failed
+  before would leave the other workers waiting for its summands, or would fail
+  them with an error of the network. The checks of this process's replicas run
+  first, because they name the rows and columns at fault. The check of the sum
+  cannot: it catches faults in the batches of other workers.
 
   Args:
     total: float scalar, a sum over all replicas.
     make_checks: returns ops that fail if this replica's summand is not finite.
+    other_sums: further sums over all replicas that may be under way.
 
   Returns:
     `total`. If it is not finite, evaluating it fails on every replica; on a TPU
@@ -245,7 +251,7 @@ def checked(
   if context is None:
     with tf.control_dependencies(make_checks()):
       return tf.identity(total)
-  with tf.control_dependencies([total]):
+  with tf.control_dependencies([total, *other_sums]):
     own_checks = make_checks()
 
   def check_total(strategy, totals):

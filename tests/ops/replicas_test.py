@@ -2,6 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Tests for kmeans_estimator.ops.replicas."""
 
+import time
+
 from absl.testing import parameterized
 import numpy as np
 import tensorflow as tf
@@ -143,6 +145,30 @@ class ReplicasTest(tf.test.TestCase, parameterized.TestCase):
     ):
       _Replicas(build).run()
 
+  def test_check_waits_for_other_sums(self):
+    summed = []
+
+    def slowly(value):
+      time.sleep(0.5)
+      summed.append(value)
+      return value
+
+    def build(own):
+      total, = replicas.sum_over_replicas([own + np.float32(np.nan)])
+      slow = tf.numpy_function(slowly, [own], tf.float32)
+      slow.set_shape([])
+      other, = replicas.sum_over_replicas([slow])
+
+      def checks():
+        with tf.device('/CPU:0'):
+          return [tf.raw_ops.Assert(condition=False, data=['own'])]
+
+      return replicas.checked(total, checks, [other])
+
+    with self.assertRaisesRegex(tf.errors.InvalidArgumentError, 'own'):
+      _Replicas(build).run()
+    self.assertCountEqual(summed, [0, 1])
+
 
 @implementations.native_and_portable
 class StepTest(tf.test.TestCase, parameterized.TestCase):
@@ -186,7 +212,6 @@ class StepTest(tf.test.TestCase, parameterized.TestCase):
     for name, value in graph.session.run(reads).items():
       self.assertAllEqual(value, before[name], name)
     graph.session.run(step)
-
 
   @parameterized.parameters(None, 1, 2)
   def test_weights_are_those_of_all(self, steps_per_iteration):

@@ -3,33 +3,15 @@
 """Configures pytest for this folder."""
 
 import gc
-import os
-
-import pytest
 
 
 def pytest_collection_modifyitems(items):
-  """Removes `tf.test.TestCase.test_session`, and puts slow tests first.
+  """Removes `tf.test.TestCase.test_session` from the tests.
 
-  `test_session` is a deprecated helper method. pytest would treat it as a test
-  of every class and report it as skipped.
-
-  Slow tests wait for the processes that they start. The first process of
-  pytest-xdist starts with them; meanwhile the others keep the cores busy.
+  It is a deprecated helper method. pytest would treat it as a test of every
+  class and report it as skipped.
   """
-  items[:] = sorted(
-      (item for item in items if item.name != 'test_session'),
-      key=lambda item: item.get_closest_marker('slow') is None,
-  )
-
-
-@pytest.hookimpl(wrapper=True, optionalhook=True)
-def pytest_xdist_auto_num_workers(config):
-  """Adds a process to one per core, if slow tests run."""
-  number = yield
-  if config.option.markexpr or 'PYTEST_XDIST_AUTO_NUM_WORKERS' in os.environ:
-    return number
-  return number + 1
+  items[:] = [item for item in items if item.name != 'test_session']
 
 
 def pytest_collection_finish():

@@ -319,8 +319,8 @@ class KMeansGraph:
         allocations,
         own_loss,
         loss,
-        *weight,
-        other_sums=[values, totals, *weight],
+        weight[0] if weight else None,
+        [values, totals, *weight],
     )
     inference = inference._replace(totals=totals)
     # Replicas exchange weights only after the batches of all replicas are

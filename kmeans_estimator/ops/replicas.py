@@ -230,11 +230,11 @@ def checked(
 ) -> tf.Tensor:
   """Returns a sum over all replicas after checking that it is finite.
 
-  All checks run after this sum and after the other sums. A worker that failed
-  before would leave the other workers waiting for its summands, or would fail
-  them with an error of the network. The checks of this process's replicas run
-  first, because they name the rows and columns at fault. The check of the sum
-  cannot: it catches faults in the batches of other workers.
+  All checks run after this sum and after the other sums. If a worker failed
+  before, the other workers would wait for its summands, or fail with a network
+  error. The checks of this process's replicas run first, because they name the
+  rows and columns at fault. The check of the sum cannot: it catches faults in
+  the batches of other workers.
 
   Args:
     total: float scalar, a sum over all replicas.

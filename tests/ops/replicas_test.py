@@ -105,6 +105,20 @@ class ReplicasTest(tf.test.TestCase, parameterized.TestCase):
 
     self.assertEqual(_Replicas(build).run(), (5, 0))
 
+  def test_shares_wait_for_the_checks_of_the_value(self):
+    def build(own):
+      del own
+      with tf.device('/CPU:0'):
+        check = tf.raw_ops.Assert(condition=False, data=['checked'])
+      with tf.control_dependencies([check]):
+        value = tf.constant(5.0)
+      return replicas.share_of_first(value)
+
+    graph = _Replicas(build)
+    for share in graph.results:
+      with self.assertRaisesRegex(tf.errors.InvalidArgumentError, 'checked'):
+        graph.session.run(share)
+
   def test_op_built_once_per_process_gets_the_batches_of_all_replicas(self):
     def build(own):
       variable = tf.compat.v1.Variable([0.0, 0.0], use_resource=True)

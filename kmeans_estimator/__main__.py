@@ -74,8 +74,8 @@ def main():
     return
   if sys.argv[0].startswith('-'):
     _refuse(
-        f'{sys.argv[0]} is no option, or not at this place. Options of the '
-        'program come after SCRIPT.'
+        f'{sys.argv[0]} is not an option, or stands at the wrong place. '
+        'Options of the program come after SCRIPT.'
     )
   path = sys.argv[0]
   try:
@@ -163,13 +163,12 @@ class _Import:
     name = _missing_name(error)
     if name is None or not self._prepared or self._version is not None:
       return None
-    # Not by an import statement, which would call this object.
+    # An import statement would call this object.
     given = sys.modules['tensorflow']
     other, flag = given.compat.v1, '--tf1'
     reason = (
-        'TensorFlow 2: neither the script nor a module beside it that it '
-        'imports was seen to use a name that only TensorFlow 1 had. For '
-        'TensorFlow 1'
+        'TensorFlow 2: no name of TensorFlow 1 was found in the script and in '
+        'the modules that it imports from its folder. For TensorFlow 1'
     )
     if self._as_tensorflow_1:
       given, other, flag = other, given, '--tf2'

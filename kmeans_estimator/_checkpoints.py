@@ -148,7 +148,7 @@ def _data_loss(problem, folder, but=None):
     path = os.path.join(folder, checkpoint)
     if path != but and problem_of(path) is None:
       advice = (
-          f'The latest whole checkpoint is {path}. To go back to it, replace '
+          f'The latest intact checkpoint is {path}. To go back to it, replace '
           f'the content of the file {os.path.join(folder, "checkpoint")} by '
           'this line:\n'
           f'model_checkpoint_path: "{checkpoint}"'
@@ -156,7 +156,7 @@ def _data_loss(problem, folder, but=None):
       break
   else:
     advice = (
-        f'No checkpoint in {folder} is whole. To train a new model, give '
+        f'No checkpoint in {folder} is intact. To train a new model, give '
         'another model_dir, or delete the files of the old model.'
     )
   return tf.errors.DataLossError(None, None, f'{problem} {advice}')

@@ -76,7 +76,7 @@ class InitializeClustersHook(tf.compat.v1.train.SessionRunHook):
       # Estimator retries after these two errors, for ever: TensorFlow does not
       # admit a process back into a cluster in which a process has failed.
       raise RuntimeError(
-          'Another worker has gone: it failed, or its input ended. Start all '
+          'Another worker has ended: it failed, or its input ended. Start all '
           'workers again; they continue from the latest checkpoint.'
       ) from error
 
@@ -85,8 +85,8 @@ class InitializeClustersHook(tf.compat.v1.train.SessionRunHook):
     of_chief = session.run(self._clusters).shape[1]
     if columns not in (None, of_chief):
       raise ValueError(
-          f'The features have {columns} columns, but those that the chief '
-          f'trains on have {of_chief}. Give the same features to all tasks.'
+          f'The features have {columns} columns, but the features of the chief '
+          f'have {of_chief}. Give the same features to all tasks.'
       )
 
   def _choose(self, session):
@@ -136,8 +136,8 @@ class RelativeToleranceHook(tf.compat.v1.train.SessionRunHook):
   """Stops training when the relative change of the loss is small.
 
   The relative change from one step to the next is
-  `|loss - previous| / (1 + |previous|)`. Training stops if it is below the
-  tolerance, or 0.
+  `|loss - previous| / (1 + |previous|)`. Training stops if the change is
+  below the tolerance, or is 0.
   """
 
   def __init__(self, loss: tf.Tensor, tolerance: float):

@@ -1,6 +1,6 @@
 # Copyright 2026 The kmeans_estimator Authors.
 # SPDX-License-Identifier: Apache-2.0
-"""Tells graphs of this package's Estimator from graphs that others use.
+"""Marks the graphs in which this package's Estimator trains or evaluates.
 
 The Estimator fetches no predictions from the graphs in which it trains or
 evaluates, and restores the latest checkpoint to train. So the model function
@@ -15,11 +15,11 @@ import tensorflow as tf
 _graphs: 'weakref.WeakSet[tf.Graph]' = weakref.WeakSet()
 
 
-def add_default() -> None:
-  """Adds the default graph, in which the Estimator trains or evaluates."""
+def mark_default() -> None:
+  """Marks the default graph: the Estimator trains or evaluates in it."""
   _graphs.add(tf.compat.v1.get_default_graph())
 
 
-def has_default() -> bool:
-  """Returns whether `add_default` was called for the default graph."""
+def is_default_marked() -> bool:
+  """Returns whether `mark_default` was called for the default graph."""
   return tf.compat.v1.get_default_graph() in _graphs

@@ -161,11 +161,14 @@ def _uninitialized_variables():
 
 
 def _of_several_workers(state, parameters):
-  """Builds the ops that start a worker whose variables are a replica's copies.
+  """Builds the ops that initialise a worker that has copies of the variables.
+
+  `MultiWorkerMirroredStrategy` gives every worker such copies.
 
   Returns:
     An op by which a worker initialises its variables without waiting for other
-    workers, and an op that then copies the first replica's values to all.
+    workers, and an op that then copies the first replica's values to all
+    replicas.
   """
   global_step = tf.compat.v1.train.get_global_step()
   of_training = [v for v in (*state, global_step) if v is not None]

@@ -99,8 +99,8 @@ class Estimator(estimator_lib.Estimator):
 
     Args:
       input_fn: returns the points: a Dataset, or a tensor, which is one batch.
-      steps: the number of batches to evaluate; a tensor is evaluated as many
-        times. None: until the input ends.
+      steps: the number of batches to evaluate; a tensor is evaluated
+        `steps` times. None: until the input ends.
       hooks: `SessionRunHook`s for the evaluation session.
       checkpoint_path: the checkpoint to evaluate. None: the latest.
       name: distinguishes several evaluations of the same model.
@@ -173,7 +173,7 @@ class Estimator(estimator_lib.Estimator):
   def _call_input_fn(self, input_fn, mode, *args, **kwargs):
     """Calls the `input_fn` and checks its result, in each mode and strategy."""
     if mode != estimator_lib.ModeKeys.PREDICT:
-      _own_graphs.add_default()
+      _own_graphs.mark_default()
     return features_lib.check_result(
         super()._call_input_fn(input_fn, mode, *args, **kwargs)
     )

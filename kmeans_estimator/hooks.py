@@ -66,9 +66,10 @@ class GracefulStopHook(tf.compat.v1.train.SessionRunHook):
     thread = threading.current_thread()
     if thread is not threading.main_thread():
       raise RuntimeError(
-          'GracefulStopHook works in the main thread only, as Python handles '
-          f'signals in no other, but train() was called in {thread.name!r}. '
-          'Call train() in the main thread, or leave the hook out.'
+          'GracefulStopHook works in the main thread only, because Python '
+          'handles signals only there, but train() was called in '
+          f'{thread.name!r}. Call train() in the main thread, or leave the '
+          'hook out.'
       )
     self._is_told = None
 
@@ -126,5 +127,5 @@ class GracefulStopHook(tf.compat.v1.train.SessionRunHook):
       raise RuntimeError(
           'Another worker was told to end, so all workers stopped after the '
           'same step, and the chief wrote a checkpoint. Start all workers '
-          'again; they go on from that checkpoint.'
+          'again; they continue from that checkpoint.'
       )

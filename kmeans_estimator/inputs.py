@@ -31,9 +31,10 @@ def array_input_fn(
   If an `input_fn` converts an array to a tensor, the array becomes a constant
   in the graph. TensorFlow copies the graph, writes it to disk as text, and
   limits its size to 2 GB. This `input_fn` instead calls a Python function that
-  returns the points. With `batch_size`, TensorFlow calls it once per batch,
-  ahead of the step that needs the batch. Without `batch_size`, it calls it once
-  per `train`, `evaluate` or `predict`, and all steps share one buffer.
+  returns the points. With `batch_size`, TensorFlow calls the function once per
+  batch, ahead of the step that needs the batch. Without `batch_size`, it calls
+  the function once per `train`, `evaluate` or `predict`, and all steps share
+  one buffer.
 
   Example:
 

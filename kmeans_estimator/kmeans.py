@@ -160,8 +160,9 @@ class KMeansClustering(_session.Estimator):
     for name in ('num_clusters', 'initial_clusters'):
       if tf.is_tensor(getattr(parameters, name)):
         raise ValueError(
-            f'{name} must be known when the Estimator is made, which builds '
-            'graphs of its own; got a tensor of another graph, without a value.'
+            f'{name} must have a value now: the Estimator builds new graphs, '
+            'which cannot use a tensor of the current graph. Give a number, a '
+            f'NumPy array or a constant, got {getattr(parameters, name)!r}.'
         )
     strategies.check_supported(config)
     features_lib.check_weight_column(weight_column)
@@ -264,9 +265,9 @@ class KMeansClustering(_session.Estimator):
 
     Each training step is one k-means step over the points of all cores. With
     `use_tpu=False`, the `TPUEstimator` computes what this Estimator computes.
-    On a TPU, a batch with NaN or Inf has the loss NaN and moves no centers, and
-    `relative_tolerance` compares the losses of the last steps of successive
-    loops.
+    On a TPU, a batch with NaN or Inf has the loss NaN and moves no centers. A
+    TPU trains in loops of `iterations_per_loop` steps; `relative_tolerance`
+    compares the losses of the last steps of two successive loops.
 
     Args:
       input_fn: a function of `params` that returns points. Before training on a

@@ -104,8 +104,8 @@ def make_model_fn(model: Model) -> Callable[..., Any]:
     A function of features, labels (ignored), mode and config. It builds the
     graph of the mode and returns an `EstimatorSpec` with
       predictions: `CLUSTER_INDEX`, int64 `[n]`, and `ALL_DISTANCES`, `[n, k]`.
-        While this package's Estimator trains or evaluates, only the former: the
-        Estimator fetches no predictions then.
+        `ALL_DISTANCES` is missing while this package's Estimator trains or
+        evaluates, because the Estimator fetches no predictions then.
       loss: the sum of the distances to the nearest centers, times the weights
         if there are weights (to train and to evaluate).
       train_op: makes one step (to train).
@@ -174,10 +174,10 @@ def _training_spec(model, features, config):
 
 def _may_choose_centers(config):
   """Returns whether the session may have to choose initial centers."""
-  if not _own_graphs.has_default():
+  if not _own_graphs.is_default_marked():
     return True
   if replicas.are_on_several_workers():
-    # They may see different checkpoints, but must build the same graph.
+    # Workers may see different checkpoints, but must build the same graph.
     return True
   return config.is_chief and not saver.latest_has_all_centers(config.model_dir)
 
@@ -240,7 +240,7 @@ def _predictions(
   # The batch is a single shard.
   [cluster_index] = inference.cluster_index
   predictions = {CLUSTER_INDEX: cluster_index}
-  if not _own_graphs.has_default():
+  if not _own_graphs.is_default_marked():
     [predictions[ALL_DISTANCES]] = graph.all_distances(inference.centers)
   return predictions
 

@@ -204,8 +204,8 @@ class KMeansSaver(tf.compat.v1.train.Saver):
       if counts.dtype.is_floating:
         now, before = before, now
       raise ValueError(
-          f'Training in mini-batches {now} a weight_column cannot go on from '
-          f'{save_path}, which was trained {before} one. Train {before} a '
-          'weight_column, or give another model_dir, with the centers of this '
-          'model as initial_clusters.'
+          f'Mini-batch training {now} a weight_column cannot continue from '
+          f'{save_path}, which was trained {before} a weight_column. Train '
+          f'{before} a weight_column, or give another model_dir, with the '
+          'centers of this model as initial_clusters.'
       )

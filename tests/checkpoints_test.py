@@ -131,7 +131,7 @@ class DamagedCheckpointTest(tf.test.TestCase, parameterized.TestCase):
       message = raised.exception.message
       self.assertIn(f'checkpoint {prefix} is damaged', message)
       self.assertIn(f'the file {prefix}{ending} {problem}', message)
-      self.assertIn(f'whole checkpoint is {model_dir}/model.ckpt-2.', message)
+      self.assertIn(f'intact checkpoint is {model_dir}/model.ckpt-2.', message)
     self.assertContainsSubset(before, os.listdir(model_dir))
     self._follow_advice(message, model_dir, 2)
 
@@ -160,7 +160,7 @@ class DamagedCheckpointTest(tf.test.TestCase, parameterized.TestCase):
     for step, ending in ((5, '.index'), (2, '.data-00000-of-00001')):
       self._damage(os.path.join(model_dir, f'model.ckpt-{step}{ending}'), 'cut')
     with self.assertRaisesRegex(
-        tf.errors.DataLossError, r'whole checkpoint is \S+model\.ckpt-0\.'
+        tf.errors.DataLossError, r'intact checkpoint is \S+model\.ckpt-0\.'
     ):
       self._kmeans_in(model_dir).cluster_centers()
 
@@ -172,7 +172,7 @@ class DamagedCheckpointTest(tf.test.TestCase, parameterized.TestCase):
     for use in _uses(kmeans).values():
       with self.assertRaisesRegex(
           tf.errors.DataLossError,
-          rf'No checkpoint in {model_dir} is whole\. To train a new model, '
+          rf'No checkpoint in {model_dir} is intact\. To train a new model, '
           'give another model_dir, or delete the files',
       ):
         use()

@@ -102,10 +102,10 @@ class LikePythonTest(tf.test.TestCase, parameterized.TestCase):
   @parameterized.parameters(
       ([], 'SCRIPT is missing.'),
       (['--tf1'], 'SCRIPT is missing.'),
-      (['--no-such-option', 'a.py'], '--no-such-option is no option'),
-      (['--tf1', '--tf2', 'a.py'], '--tf2 is no option, or not at this place'),
-      (['--tf2', '--version'], '--version is no option, or not at this place'),
-      (['-c', 'print(1)'], '-c is no option'),
+      (['--no-such-option', 'a.py'], '--no-such-option is not an option'),
+      (['--tf1', '--tf2', 'a.py'], '--tf2 is not an option, or stands'),
+      (['--tf2', '--version'], '--version is not an option, or stands'),
+      (['-c', 'print(1)'], '-c is not an option'),
   )
   def test_wrong_command_prints_usage_and_reason(self, arguments, reason):
     result = running.run('-m', 'kmeans_estimator', *arguments)

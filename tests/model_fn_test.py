@@ -208,7 +208,7 @@ class ModelFnTest(tf.test.TestCase, parameterized.TestCase):
     with tf.Graph().as_default(), mock.patch.object(
         graph_lib.seeding, 'choose', side_effect=graph_lib.seeding.choose
     ) as choose:
-      _own_graphs.add_default()
+      _own_graphs.mark_default()
       tf.compat.v1.train.create_global_step()
       kmeans.model_fn(tf.zeros([5, 2]), None, 'train', kmeans.config)
     self.assertEqual(choose.call_count, choices)

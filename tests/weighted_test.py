@@ -190,11 +190,11 @@ class WeightedKMeansTest(tf.test.TestCase, parameterized.TestCase):
     without = dict(weight_column=None)
     _kmeans(model_dir=plain, **without).train(_features(x=POINTS))
     with self.assertRaisesRegex(
-        ValueError, 'without a weight_column cannot go on from'
+        ValueError, 'without a weight_column cannot continue from'
     ):
       _kmeans(model_dir=weighted, **without).train(_features(x=POINTS))
     with self.assertRaisesRegex(
-        ValueError, 'with a weight_column cannot go on from'
+        ValueError, 'with a weight_column cannot continue from'
     ):
       _kmeans(model_dir=plain).train(WEIGHTED)
 

@@ -3,8 +3,9 @@
 """Stands in for three modules that TPUEstimator imports.
 
 TensorFlow 2.16 removed TPU embeddings and the TPU watchdog together with its
-other TensorFlow 1 code for TPUs. Nothing here replaces them: their names exist,
-and using one raises NotImplementedError.
+other TensorFlow 1 code for TPUs. This module only defines their names. Calling
+a removed class or function raises NotImplementedError, and the shutdown hook
+only logs that TensorFlow cannot see a shutdown.
 """
 
 import types

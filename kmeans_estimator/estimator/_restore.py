@@ -18,7 +18,7 @@ def restore_tf_estimator() -> None:
   `kmeans_estimator.estimator.RunConfig`. On TensorFlow 2.13 to 2.15 only
   `experimental.KMeans` changes. Calling it again changes nothing.
 
-  Names that only TensorFlow 1 has stay away. Write
+  Names that only TensorFlow 1 has stay missing. Write
   `tf.compat.v1.train.limit_epochs` for `tf.train.limit_epochs`, or run the
   unchanged program with `python -m kmeans_estimator`.
   """

@@ -17,8 +17,8 @@ from kmeans_estimator.ops import native
 from kmeans_estimator.ops import replicas
 from kmeans_estimator.ops import sizes
 
-# The largest number of coordinates or distances that a batch may have to be
-# processed as one block. A larger batch is divided into blocks; benchmark case
+# A batch with at most this many coordinates and at most this many distances is
+# one block. A larger batch is divided into blocks; benchmark case
 # lloyd/50kx100.
 _MAX_AT_ONCE = 2**20
 # The number of coordinates or distances in a block, 8 MB of float32. Larger

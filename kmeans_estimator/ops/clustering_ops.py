@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """K-means in a graph, under the names of TensorFlow's `clustering_ops`.
 
-The functions of this module draw and search exactly as the kernels of
-TensorFlow's ops of the same names, on every device.
+With the same seed, the functions of this module return on every device what
+TensorFlow's CPU kernels of the same names return, except for rounding errors.
 """
 
 from typing import Any, Callable, List, Optional, Tuple, Union

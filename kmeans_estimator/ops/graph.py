@@ -49,8 +49,7 @@ class _Loss(NamedTuple):
     distances: `[n]`, the distance of each point to its nearest center, times
       the weight of the point.
     losses: scalar, the sum of the shard's `distances`.
-    weighed: the weighted distances, and what the weights amount to; None: every
-      point has weight 1.
+    weighed: the `points.Weighed` of each shard; None: every point has weight 1.
   """
 
   distances: List[tf.Tensor]
@@ -58,7 +57,7 @@ class _Loss(NamedTuple):
   weighed: Optional[List[points_lib.Weighed]]
 
   def summed(self) -> Tuple[tf.Tensor, ...]:
-    """Returns the values to sum over replicas: the loss, and any weight."""
+    """Returns the values to sum over replicas: the loss, and any weight sum."""
     loss = tf.add_n(self.losses)
     if self.weighed is None:
       return (loss,)

@@ -159,7 +159,7 @@ class _Sampler:
     )
 
   def next_round(self, state: _State) -> _State:
-    """Draws the candidates of a row; usually this chooses the row.
+    """Makes a round of draws; usually this chooses the next row.
 
     If some candidates were chosen before, the next round draws replacements for
     them. This happens only when all masses are 0. Then no candidate is better

@@ -197,7 +197,7 @@ class Parameters:
       self._set(name, _integer(name, getattr(self, name), minimum))
     if self.num_starts > 1 and not isinstance(self.initial_clusters, str):
       raise ValueError(
-          'num_starts must be 1 where initial_clusters gives the centers, got '
+          'num_starts must be 1 if initial_clusters gives the centers, got '
           f'{self.num_starts}. Choose initial_clusters from '
           f'{list(INITIALIZATIONS)}.'
       )

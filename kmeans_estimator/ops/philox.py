@@ -103,11 +103,11 @@ def integers_below(words: tf.Tensor, limit: Integer) -> tf.Tensor:  # pylint: di
 def weighted_integers(words: tf.Tensor, weights: tf.Tensor) -> tf.Tensor:  # pylint: disable=redefined-outer-name
   """Converts words to integers in [0, n), distributed by weight.
 
-  Each integer takes two words. Divided by n, they give a remainder and a
-  quotient. The remainder, which `integers_below` would return, and the quotient
-  scaled to [0, 1) add up to a position in [0, n). In units of the mean weight,
-  that is a position in the running sum of the weights, and the integer is the
-  index of the weight at that position. With equal weights it is the remainder.
+  Each integer takes two words. They are a number; let r be this number modulo
+  n, which `integers_below` would return, and q the quotient, scaled to [0, 1).
+  Then `r + q`, times the mean weight, is a position in the running sum of the
+  weights. The integer is the index of the weight at that position; with equal
+  weights it is r.
 
   Args:
     words: uint32 `[2 * count]`.

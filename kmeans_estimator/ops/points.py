@@ -24,7 +24,7 @@ _NOT_FINITE = (
 )
 _WRONG_WEIGHTS = (
     'Weights must be finite and not negative, and their sum finite and above 0.'
-    ' Rows of at most five wrong weights (none: the sum alone is wrong):'
+    ' Rows with wrong weights, the first five (no row: only the sum is wrong):'
 )
 
 

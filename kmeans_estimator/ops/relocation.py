@@ -19,8 +19,9 @@ from kmeans_estimator.ops import native
 from kmeans_estimator.ops import replicas
 from kmeans_estimator.ops import sizes
 
-# The share of a cluster's weight that rounding may leave when all its points
-# have gone. A point of less weight cannot be told from it.
+# If all points leave a cluster, rounding of float32 sums may leave up to this
+# share of its weight. A smaller rest is set to 0, even if it is the weight of a
+# remaining point that is so much lighter than the points that left.
 _ROUNDED_OFF = 2.0**-20
 
 
@@ -205,8 +206,7 @@ def _moved(farthest, is_empty, num_empty, sums):
   ])
   totals = sums.totals + changes[1]
   if totals.dtype.is_floating:
-    # A cluster that has lost all its points keeps no more than what rounding
-    # left of their weights.
+    # The total of a cluster that all points have left is a rounding error.
     is_rest = totals < _ROUNDED_OFF * sums.totals
     totals = tf.where(is_rest, tf.zeros_like(totals), totals)
   return sums.values + changes[0], totals

@@ -86,7 +86,8 @@ def _all_reduce(context, values):
   """Adds up tensors over the replicas, without gradients.
 
   `ReplicaContext.all_reduce` also defines a gradient. For that it looks up the
-  variables that the sum depends on, and does not know another replica's.
+  variables that the sum depends on, and does not know the variables of another
+  replica.
   """
 
   def reduce(strategy, *values):
@@ -207,7 +208,8 @@ def share_of_first(value: tf.Tensor) -> tf.Tensor:
   """Returns summands that add up to `value` over the replicas.
 
   Estimator adds up the losses that the replicas return. Here each replica has
-  already computed the loss over all replicas, so only the first returns it.
+  already computed the loss over all replicas, so only the first replica returns
+  it.
 
   Args:
     value: a tensor, equal on every replica.
@@ -233,8 +235,8 @@ def checked(
   All checks run after this sum and after the other sums. If a worker failed
   before, the other workers would wait for its summands, or fail with a network
   error. The checks of this process's replicas run first, because they name the
-  rows and columns at fault. The check of the sum cannot: it catches faults in
-  the batches of other workers.
+  rows and columns at fault. The check of the sum cannot name rows: it
+  catches faults in the batches of other workers.
 
   Args:
     total: float scalar, a sum over all replicas.

@@ -92,8 +92,9 @@ def _with_rows_for(num_to_sample, points):
   return _checked(
       points,
       num_to_sample <= num_points,
-      'k-means++ takes all centers from one batch of points, which must hold '
-      'at least as many as there are centers to choose. Centers to choose:',
+      'k-means++ chooses all centers from one batch, which must hold at least '
+      'one point for each center. Use larger batches, or another '
+      'initial_clusters. Centers to choose:',
       num_to_sample,
       'points:',
       num_points,
@@ -271,11 +272,9 @@ def _of_same_columns(name, centers, points):
   return _checked(
       centers,
       tf.equal(columns, expected),
-      'The batch must have as many columns as',
-      name,
-      'that is',
+      f'The batch must have as many columns as {name}. Columns of {name}:',
       columns,
-      'got',
+      'columns of the batch:',
       expected,
   )
 
@@ -339,7 +338,7 @@ def choose(
       centers that are not finite, and this is known when the graph is built.
   """
   if inputs[0].shape[1] is None:
-    centers = _of_same_columns('the centers chosen so far,', centers, inputs[0])
+    centers = _of_same_columns('the centers chosen so far', centers, inputs[0])
   selected = sizes.rows(centers)
   if not isinstance(method, str) and not callable(method):
     return _given(method, inputs[0])[selected:]

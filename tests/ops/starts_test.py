@@ -119,8 +119,8 @@ class ParametersTest(tf.test.TestCase, parameterized.TestCase):
   @parameterized.parameters(
       (0, 'random', ValueError, 'num_starts must be an integer >= 1, got 0'),
       (1.5, 'random', TypeError, 'num_starts must be an integer >= 1, got 1.5'),
-      (2, POINTS[:K], ValueError, 'num_starts must be 1 where initial_cl'),
-      (2, lambda x, k: x[0][:k], ValueError, 'num_starts must be 1 where'),
+      (2, POINTS[:K], ValueError, 'num_starts must be 1 if initial_cl'),
+      (2, lambda x, k: x[0][:k], ValueError, 'num_starts must be 1 if'),
   )
   def test_refuses(self, number, init, error, message):
     with self.assertRaisesRegex(error, message):

@@ -302,10 +302,10 @@ def check_weights(
   Args:
     weights: float32 or float64 `[n]`.
     total: scalar of the weights' dtype.
-    message: what the error begins with.
+    message: the beginning of the error message.
 
   Returns:
-    The op that checks. None in eager mode, which has checked already.
+    The op that checks; None in eager execution, where the check has run.
   """
   return _library().kmeans_estimator_check_weights(
       weights=weights, total=total, message=message
@@ -351,7 +351,7 @@ def kmc2(
     seed: Integer,
     weights: Optional[tf.Tensor] = None,
 ) -> tf.Tensor:
-  """Chooses rows by k-MC2, one for each slice; see `kmc2.kmc2`.
+  """Chooses rows by k-MC2, one for each slice; see `kmc2.choose_rows`.
 
   Args:
     points: float32 or float64 `[n, d]`.
@@ -376,7 +376,7 @@ def kmc2(
 
 
 def kmc2_chain(distances: tf.Tensor, seed: Integer) -> tf.Tensor:
-  """Runs a chain of k-MC2; see `kmc2.kmc2_chain_initialization`.
+  """Runs a chain of k-MC2; see `kmc2.chain_end`.
 
   Args:
     distances: float32 or float64 `[n]`, n at least 1.

@@ -308,8 +308,9 @@ double Length(const T* row, int64_t d) {
   return largest * std::sqrt(square);
 }
 
-// The share of a cluster's weight that rounding may leave when all its points
-// have gone. A point of less weight cannot be told from it.
+// If all points leave a cluster, rounding of float64 sums may leave up to this
+// share of its weight. A smaller rest is set to 0, even if it is the weight of a
+// remaining point that is so much lighter than the points that left.
 constexpr double kRoundedOff = 0x1p-40;
 
 // Moves the point that is farthest from its center into the first empty
@@ -352,8 +353,7 @@ void ComputeRelocation(void* kernel, TF_OpKernelContext* context) {
       sums[to * sizes.d + j] = moved;
     }
     totals[from] -= weight;
-    // A cluster that has lost all its points keeps no more than what rounding
-    // left of their weights.
+    // The total of a cluster that all points have left is a rounding error.
     if (totals[from] < kRoundedOff * old_totals[from]) totals[from] = 0;
     totals[to] = weight;
   }
@@ -684,8 +684,8 @@ void InferScalar(TF_ShapeInferenceContext* context, TF_Status* status) {
   shapes.SetOutput(0, 0, 1, 0);
 }
 
-// Prints a failed registration: it runs while the library is loaded, when there
-// is no caller to return an error to.
+// Prints an error: registration runs while the library is loaded, when no caller
+// can receive an error.
 void Check(TF_Status* status, const char* op) {
   if (TF_GetCode(status) != TF_OK) {
     fprintf(stderr, "kmeans_estimator could not register its op %s.\n", op);

@@ -67,10 +67,9 @@ class Philox {
 
 // Draws a row with probability proportional to its weight.
 //
-// Divided by n, a random number gives a remainder and a quotient. The remainder
-// plus the quotient scaled to [0, 1) is a position in [0, n). In units of the
-// mean weight, that is a position in the running sum of the weights; the drawn
-// row is the row at that position. With equal weights it is the remainder.
+// Let r be a random number modulo n, and q the quotient, scaled to [0, 1). Then
+// (r + q) times the mean weight is a position in the running sum of the weights.
+// The drawn row is the row at that position; with equal weights it is row r.
 template <typename T>
 int64_t DrawByWeight(Philox& random, const T* weights, int64_t n) {
   const uint64_t number = random.Integer();
@@ -103,7 +102,7 @@ constexpr int64_t kMaxTransposedBytes = 16 << 20;
 // Careful Seeding", 2007) with several candidates for each center. The mass of
 // a point is its weight times its squared distance to the nearest chosen point.
 // Candidates are drawn with probability proportional to their mass. The
-// candidate with the least total mass, if it were chosen, is chosen. One pass
+// candidate that leaves the least total mass is chosen. One pass
 // over the points computes the total masses of all candidates.
 template <typename T>
 class PlusPlus {
@@ -342,8 +341,8 @@ bool ChooseByKmc2(const Kmc2<T>& a) {
   memcpy(centers.get(), a.centers, a.num_centers * a.d * sizeof(T));
   for (int64_t i = 0; i < a.chain_length; ++i) distances[i] = 1;
   Philox random(a.seed, a.stream);
-  // The first center, if none was chosen before. Drawn in any case, so that the
-  // chains read the same words of the stream.
+  // The first center, if none was chosen before. Draw it even if centers were
+  // chosen, so that the chains always read the same words of the stream.
   const int64_t first = DrawByWeight(random, a.weights, a.n);
   for (int64_t m = 0; m < a.num_new; ++m) {
     const int64_t known = a.num_centers + m, begin = m * a.chain_length;

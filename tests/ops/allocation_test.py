@@ -177,7 +177,7 @@ class AllocationTest(_AllocationTestCase):
       metric=numpy_model.METRICS,
       shapes=(UNKNOWN_ROWS, UNKNOWN),
   )
-  def test_unknown_shapes(self, shape, metric, shapes):
+  def test_equals_numpy_with_unknown_shapes(self, shape, metric, shapes):
     points, centers = testing.around_centers(*shape, metric)
     weights = np.arange(shape[0]).astype(np.float32) % 3
     inputs = _inputs(shapes, points, centers) + [(np.float32, [None])]
@@ -193,7 +193,7 @@ class AllocationTest(_AllocationTestCase):
     self.assert_allocation(nearest, points, centers, metric)
 
   @parameterized.parameters(*numpy_model.METRICS)
-  def test_shards_are_one_batch(self, metric):
+  def test_shards_are_allocated_like_one_batch(self, metric):
     points, centers = testing.around_centers(300, 5, 7, metric)
     weights = np.random.RandomState(0).uniform(size=300).astype(np.float32)
     places = [0, 10, 10, 200, 300]
@@ -332,7 +332,7 @@ class FarFromOriginTest(_AllocationTestCase):
     )
     self.assertAllEqual(sums.values[1], [0, 0])
 
-  def test_one_far_center_spoils_nothing(self):
+  def test_one_far_center_costs_no_accuracy(self):
     points, centers = self._data(k=5)
     centers = np.concatenate([centers, np.full([1, 5], 1e6, np.float32)])
     exact = numpy_model.distances(points, centers, EUCLIDEAN)
@@ -341,7 +341,7 @@ class FarFromOriginTest(_AllocationTestCase):
     self.assertAllClose(distance, exact.min(axis=1), rtol=1e-3, atol=1e-5)
 
   @parameterized.parameters(*SIZES)
-  def test_nearly_parallel_vectors(self, size):
+  def test_nearly_parallel_vectors_have_accurate_cosine_distances(self, size):
     # 1 - u.v of these is less than float32 tells from 0.
     points, centers = (
         numpy_model.normalize(x.astype(np.float64)).astype(np.float32)
@@ -359,7 +359,7 @@ class OddInputTest(_AllocationTestCase):
   @parameterized.product(
       k=(3, 40, 300), metric=numpy_model.METRICS, size=tuple(SIZES)
   )
-  def test_earliest_on_a_tie(self, k, metric, size):
+  def test_tie_goes_to_the_center_of_lowest_index(self, k, metric, size):
     # Small integers, so that ties are exact.
     random = np.random.RandomState(k)
     points = random.randint(-1, 2, [200, 2]).astype(np.float32)
@@ -374,7 +374,9 @@ class OddInputTest(_AllocationTestCase):
   @parameterized.product(
       metric=numpy_model.METRICS, dtype=DTYPES, k=(4, 40), size=tuple(SIZES)
   )
-  def test_bad_rows_are_told_and_stay_alone(self, metric, dtype, k, size):
+  def test_bad_rows_have_no_finite_distance_and_affect_no_other_row(
+      self, metric, dtype, k, size
+  ):
     points, centers = testing.around_centers(300, 8, k, metric, dtype)
     # The batch's origin is found from some rows, of which these are none.
     bad = [1, 19, 299]
@@ -391,7 +393,7 @@ class OddInputTest(_AllocationTestCase):
     self.assertAllEqual(distance[good], clean.distance[good])
 
   @parameterized.product(metric=numpy_model.METRICS, size=tuple(SIZES))
-  def test_batch_of_bad_rows(self, metric, size):
+  def test_batch_of_bad_rows_has_no_finite_distance(self, metric, size):
     points, centers = testing.around_centers(100, 3, 4, metric)
     points[:, 1] = np.nan
     (index, distance), sums = _run(points, centers, metric, size)
@@ -414,7 +416,7 @@ class OddInputTest(_AllocationTestCase):
     self.assertAllClose(distance, np.ones([100]))
 
   @parameterized.parameters(*SIZES)
-  def test_lengths_that_squares_do_not_bear(self, size):
+  def test_cosine_ignores_lengths_whose_squares_over_or_underflow(self, size):
     points, centers = testing.around_centers(100, 3, 4, COSINE)
     expected, _ = _run(points, centers, COSINE, size)
     points[::2] *= np.float32(1e-30)
@@ -424,7 +426,7 @@ class OddInputTest(_AllocationTestCase):
     self.assertAllClose(distance, expected.distance, atol=1e-6)
 
   @parameterized.parameters(*SIZES)
-  def test_all_centers_at_0(self, size):
+  def test_points_go_to_the_first_center_if_all_centers_are_0(self, size):
     points, _ = testing.around_centers(100, 3, 4)
     (index, distance), sums = _run(
         points, np.zeros([4, 3], np.float32), size=size
@@ -433,7 +435,7 @@ class OddInputTest(_AllocationTestCase):
     self.assertAllClose(distance, np.square(points).sum(axis=1), rtol=1e-5)
     self.assert_sums(sums, index, points, 4, EUCLIDEAN)
 
-  def test_weight_of_0_is_as_no_point(self):
+  def test_weight_of_0_is_an_absent_point(self):
     points, centers = testing.around_centers(100, 3, 5)
     weights = np.arange(100).astype(np.float32) % 2
     zero, without = (
@@ -460,7 +462,7 @@ class SumsTest(tf.test.TestCase, parameterized.TestCase):
   @parameterized.product(
       dtype=DTYPES, totals_dtype=(np.int64, np.float64), offset=(None, 3.0)
   )
-  def test_mean_and_less(self, dtype, totals_dtype, offset):
+  def test_mean_and_less_agree_with_numpy(self, dtype, totals_dtype, offset):
     values = np.array([[2, 4], [0, 0], [9, 3]], dtype)
     totals = np.array([2, 0, 3], totals_dtype)
     origin = offset and tf.constant([offset] * 2, dtype)
@@ -506,7 +508,7 @@ class ChoiceOfOpsTest(tf.test.TestCase, parameterized.TestCase):
     self.assertFalse([op for op in types if op.startswith('KmeansEstimator')])
 
   @parameterized.parameters(4096, None)
-  def test_native_on_a_cpu(self, n):
+  def test_ops_are_native_on_a_cpu(self, n):
     for function, op in (
         (self._allocate, 'KmeansEstimator>Allocate'),
         (self._nearest, 'KmeansEstimator>Nearest'),
@@ -518,14 +520,14 @@ class ChoiceOfOpsTest(tf.test.TestCase, parameterized.TestCase):
       else:
         self.assertIn('MatMul', types)
 
-  def test_portable_where_that_is_asked_for(self):
+  def test_ops_are_portable_inside_portable_ops(self):
     with placement.portable_ops():
       self._assert_portable(self._allocate)
       with placement.portable_ops():
         self._assert_portable(self._nearest)
       self._assert_portable(self._nearest)
 
-  def test_portable_where_it_may_not_be_a_cpu(self):
+  def test_ops_are_portable_unless_certain_to_run_on_a_cpu(self):
     # As a model does, they create the centers where they allocate points.
     def on_gpu(points, centers):
       with tf.device('/GPU:0'):
@@ -547,7 +549,7 @@ class ChoiceOfOpsTest(tf.test.TestCase, parameterized.TestCase):
     for function in on_gpu, in_xla_scope, in_function, for_tpu:
       self._assert_portable(function)
 
-  def test_portable_beside_a_gpu(self):
+  def test_ops_are_portable_beside_a_gpu(self):
     with mock.patch.object(
         tf.config, 'list_physical_devices', lambda kind: [kind]
     ):
@@ -575,14 +577,14 @@ class ChoiceOfOpsTest(tf.test.TestCase, parameterized.TestCase):
       self.assertEqual(self._op_types(function, n, d, k).count(op), expected)
 
   @parameterized.parameters((4096, False), (None, True), (10**6, True))
-  def test_loop_where_memory_asks_for_it(self, n, expected):
+  def test_portable_ops_loop_over_many_or_unknown_rows(self, n, expected):
     with placement.portable_ops():
       for function in self._allocate, self._nearest:
         types = self._op_types(function, n, 16, 8)
         has_loop = bool({'While', 'StatelessWhile'} & set(types))
         self.assertEqual(has_loop, expected)
 
-  def test_larger_blocks_on_an_accelerator(self):
+  def test_blocks_are_larger_on_a_gpu(self):
     def on_gpu(points, centers):
       with tf.device('/GPU:0'):
         return self._allocate(points, tf.identity(centers))
@@ -605,7 +607,9 @@ class CompiledTest(_AllocationTestCase):
       ),
       metric=numpy_model.METRICS,
   )
-  def test_is_what_is_not_compiled(self, shape_and_size, metric):
+  def test_compiled_allocation_equals_the_uncompiled_one(
+      self, shape_and_size, metric
+  ):
     shape, size = shape_and_size
     arrays = testing.around_centers(*shape, metric)
     inputs = *map(tf.constant, arrays), tf.linspace(0.0, 1.0, shape[0])

@@ -93,7 +93,7 @@ def _shared_model(test, columns=3, **kwargs):
 class TrainingGraphTest(tf.test.TestCase, parameterized.TestCase):
 
   @parameterized.product(metric=_METRICS, m=(None, 1, 3))
-  def test_variables(self, metric, m):
+  def test_variables_have_documented_names_and_shapes(self, metric, m):
     with _shared_model(self, **_mode(metric, m)) as (model, _):
       model.initialize()
       expected = {'clusters': (np.float32, (4, 3)), 'initialized': (bool, ())}
@@ -106,7 +106,7 @@ class TrainingGraphTest(tf.test.TestCase, parameterized.TestCase):
           {n: (v.dtype, v.shape) for n, v in model.values().items()}, expected
       )
 
-  def test_tuple_agrees_with_itself(self):
+  def test_index_and_score_are_argmin_and_min_of_all_scores(self):
     with _shared_model(self, **_mode()) as (model, _):
       model.initialize()
       all_scores, index, scores = model.run(
@@ -117,7 +117,7 @@ class TrainingGraphTest(tf.test.TestCase, parameterized.TestCase):
       self.assertAllClose(scores, np.min(all_scores, axis=1), atol=1e-5)
 
   @parameterized.product(metric=_METRICS, m=(None, 1, 3))
-  def test_shards_are_one_batch(self, metric, m):
+  def test_shards_train_like_one_batch(self, metric, m):
     kwargs = dict(
         initial_clusters=_POINTS[:4],
         distance_metric=metric,
@@ -178,7 +178,7 @@ class TrainingGraphTest(tf.test.TestCase, parameterized.TestCase):
   @parameterized.parameters(
       np.float64, np.int32, np.int64, np.uint8, np.bool_, np.float16
   )
-  def test_types(self, dtype):
+  def test_float64_stays_float64_and_other_dtypes_become_float32(self, dtype):
     points = (_POINTS * 3).astype(dtype)
     with _session():
       model = _Model(
@@ -190,7 +190,7 @@ class TrainingGraphTest(tf.test.TestCase, parameterized.TestCase):
       self.assertEqual(clusters.dtype, expected)
       self.assertTrue(np.isfinite(clusters).all())
 
-  def test_unknown_shapes(self):
+  def test_unknown_shapes_give_the_same_model(self):
     with _session():
       batch = tf.compat.v1.placeholder_with_default(_POINTS, None)
       k = tf.compat.v1.placeholder_with_default(4, [])
@@ -220,7 +220,7 @@ class InitializationTest(tf.test.TestCase, parameterized.TestCase):
       return _Model(inputs, **kwargs).initialize().values()['clusters']
 
   @parameterized.product(init=_INITS, graph_seed=(None, 7))
-  def test_seed(self, init, graph_seed):
+  def test_seed_determines_the_centers(self, init, graph_seed):
     def centers(seed):
       return self._centers(
           initial_clusters=init,
@@ -234,7 +234,7 @@ class InitializationTest(tf.test.TestCase, parameterized.TestCase):
     self.assertNotAllEqual(centers(2), first)
 
   @parameterized.parameters(*_INITS)
-  def test_seed_of_the_graph(self, init):
+  def test_seed_of_the_graph_determines_the_centers(self, init):
     def centers(seed):
       return self._centers(
           initial_clusters=init,
@@ -248,7 +248,7 @@ class InitializationTest(tf.test.TestCase, parameterized.TestCase):
     self.assertNotAllEqual(centers(2), first)
 
   @parameterized.parameters(*_INITS)
-  def test_no_seed(self, init):
+  def test_runs_without_a_seed_differ(self, init):
     def centers():
       return self._centers(
           initial_clusters=init, random_seed=None, kmc2_chain_length=5
@@ -268,7 +268,7 @@ class InitializationTest(tf.test.TestCase, parameterized.TestCase):
     self.assertAllLess(gaps.min(axis=1), 1e-6)
     self.assertLen(set(gaps.argmin(axis=1)), 4)
 
-  def test_given_centers(self):
+  def test_given_centers_are_used(self):
     given = _POINTS[5:9]
     self.assertAllEqual(self._centers(initial_clusters=given), given)
     self.assertAllEqual(
@@ -279,7 +279,7 @@ class InitializationTest(tf.test.TestCase, parameterized.TestCase):
         given / np.linalg.norm(given, axis=1, keepdims=True),
     )
 
-  def test_given_graph_tensor(self):
+  def test_given_graph_tensor_replaces_the_number_of_clusters(self):
     with _session():
       given = tf.compat.v1.placeholder_with_default(_POINTS[:4], [None, 3])
       model = _Model(initial_clusters=given, k=99).initialize()
@@ -310,7 +310,9 @@ class InitializationTest(tf.test.TestCase, parameterized.TestCase):
   @parameterized.product(
       metric=_METRICS, m=(None, 1, 3), k=(4, 'tensor'), columns=(3, None)
   )
-  def test_step_before_all_centers_are_chosen(self, metric, m, k, columns):
+  def test_step_before_all_centers_are_chosen_fails_with_their_number(
+      self, metric, m, k, columns
+  ):
     if k == 4:
       with _shared_model(self, columns, **_mode(metric, m)) as (model, batch):
         self._assert_step_waits_for_centers(model, batch)
@@ -333,13 +335,13 @@ class InitializationTest(tf.test.TestCase, parameterized.TestCase):
     model.run(model.init_op, {batch: _POINTS[3:]})
     model.run(model.training_op, {batch: _POINTS})
 
-  def test_number_of_clusters_of_any_integer_dtype(self):
+  def test_number_of_clusters_may_be_an_int64_tensor(self):
     with _session():
       model = _Model(k=tf.constant(3, tf.int64)).initialize()
       self.assertLen(model.values()['clusters'], 3)
 
   @parameterized.parameters('random', 'given')
-  def test_columns_that_change_while_centers_are_chosen(self, init):
+  def test_init_op_refuses_the_wrong_number_of_columns(self, init):
     if init == 'given':
       init = np.ones([6, 3])
     with _session() as session:
@@ -393,19 +395,19 @@ class InitializationTest(tf.test.TestCase, parameterized.TestCase):
       model = _Model(_POINTS[:0], initial_clusters=_POINTS[:4]).initialize(1)
       self.assertAllEqual(model.values()['clusters'], _POINTS[:4])
 
-  def test_function_may_give_nothing(self):
+  def test_function_may_give_no_centers(self):
     with _session():
       model = _Model(initial_clusters=lambda inputs, k: inputs[0][:0])
       model.initialize(batches=3)
       self.assertFalse(model.run(model.initialized))
 
-  def test_function_that_gives_too_much(self):
+  def test_function_that_gives_too_many_centers_is_refused(self):
     with _session():
       model = _Model(initial_clusters=lambda inputs, k: inputs[0][:9])
       with self.assertRaisesRegex(tf.errors.InvalidArgumentError, '4'):
         model.run(model.init_op)
 
-  def test_function_that_gives_another_width(self):
+  def test_function_that_gives_the_wrong_number_of_columns_is_refused(self):
     with _session(), self.assertRaisesRegex(ValueError, '2.*3|3.*2'):
       _Model(initial_clusters=lambda inputs, k: inputs[0][:2, :2])
 
@@ -417,7 +419,7 @@ class InitializationTest(tf.test.TestCase, parameterized.TestCase):
       model.run(model.init_op, {batch: _POINTS[10:30]})
       self.assertTrue(model.run(model.initialized))
 
-  def test_kmeans_plus_plus_needs_one_batch(self):
+  def test_kmeans_plus_plus_refuses_fewer_points_than_centers(self):
     with _session():
       model = _Model(_POINTS[:3], initial_clusters='kmeans_plus_plus')
       with self.assertRaisesRegex(
@@ -425,7 +427,7 @@ class InitializationTest(tf.test.TestCase, parameterized.TestCase):
       ):
         model.run(model.init_op)
 
-  def test_kmc2_ends_when_a_batch_gives_all_that_is_missing(self):
+  def test_kmc2_ends_when_a_batch_gives_all_missing_centers(self):
     with _shared_model(self, **_mode(init='kmc2')) as (model, _):
       model.run(model.init_op)
       self.assertTrue(model.run(model.initialized))
@@ -441,14 +443,14 @@ class InitializationTest(tf.test.TestCase, parameterized.TestCase):
 
 class NearestNeighborsTest(tf.test.TestCase):
 
-  def test_order_and_ties(self):
+  def test_nearest_comes_first_and_on_a_tie_the_lower_index(self):
     index, distance = clustering_ops.nearest_neighbors(
         [[0.0], [4.0]], [[3.0], [5.0], [-1.0]], 2
     )
     self.assertAllEqual(index, [[2, 0], [0, 1]])
     self.assertAllClose(distance, [[1, 9], [1, 1]])
 
-  def test_no_more_than_there_are(self):
+  def test_k_above_the_number_of_centers_returns_all_centers(self):
     index, distance = clustering_ops.nearest_neighbors(
         _POINTS, _POINTS[:2], 5
     )

@@ -67,7 +67,7 @@ class ChooseRowsTest(tf.test.TestCase, parameterized.TestCase):
             )
 
   @parameterized.parameters(0, 2)
-  def test_static_shapes(self, selected):
+  def test_equals_model_with_static_shapes(self, selected):
     points, centers = _normal(37, 3), _normal(selected, 3, seed=9)
     self.assertEqual(
         self.evaluate(
@@ -78,7 +78,7 @@ class ChooseRowsTest(tf.test.TestCase, parameterized.TestCase):
         seeding_model.kmc2(np.float64(points), np.float64(centers), 3, 10, 5),
     )
 
-  def test_far_from_the_origin(self):
+  def test_equals_model_far_from_the_origin(self):
     random = np.random.RandomState(0)
     groups = random.randint(0, 4, [300, 4]) * 4
     points = np.float32(5e3 + groups + random.normal(0, 0.2, groups.shape))
@@ -87,7 +87,7 @@ class ChooseRowsTest(tf.test.TestCase, parameterized.TestCase):
         seeding_model.kmc2(np.float64(points), points[:0], 9, 30, 1),
     )
 
-  def test_points_without_rows_give_none(self):
+  def test_points_without_rows_give_no_rows(self):
     centers = _normal(2, 3)
     for selected in 0, 2:
       rows = _chooser()(centers[:0], centers[:selected], 3, 1)
@@ -98,7 +98,7 @@ class ChooseRowsTest(tf.test.TestCase, parameterized.TestCase):
       self.assertEqual(rows.shape, (0,))
 
   @parameterized.product(dtype=DTYPES, selected=(0, 2))
-  def test_weights_equal_model(self, dtype, selected):
+  def test_equals_model_with_weights(self, dtype, selected):
     choose = _chooser(dtype, weighted=True)
     points, centers = _normal(47, 3, 1, dtype), _normal(selected, 3, 2, dtype)
     for seed in range(10):
@@ -113,7 +113,7 @@ class ChooseRowsTest(tf.test.TestCase, parameterized.TestCase):
       self.assertAllGreater(weights[rows], 0)
 
   @parameterized.parameters(*DTYPES)
-  def test_weights_of_1_are_none(self, dtype):
+  def test_weights_of_1_change_no_row(self, dtype):
     points = _normal(60, 3, dtype=dtype)
     plain, weighted = _chooser(dtype), _chooser(dtype, weighted=True)
     for seed in range(10):
@@ -170,13 +170,13 @@ class ChainTest(tf.test.TestCase, parameterized.TestCase):
         self.assertEqual(end, expected)
         self.assertEqual(end.dtype, np.int64)
 
-  def test_integer_distances(self):
+  def test_equals_model_for_integer_distances(self):
     self.assertEqual(
         seeding.kmc2_chain_initialization([1, 0, 3], 5).numpy(),
         seeding_model.chain_end([1, 0, 3], seeding_model.Stream(5)),
     )
 
-  def test_no_candidates(self):
+  def test_no_candidates_and_wrong_rank_are_refused(self):
     with self.assertRaisesRegex(tf.errors.InvalidArgumentError, 'at least 1'):
       seeding.kmc2_chain_initialization(tf.zeros([0]), 1)
     with self.assertRaisesRegex(ValueError, 'vector'):
@@ -189,7 +189,7 @@ class ImplementationsTest(tf.test.TestCase, parameterized.TestCase):
   _MAX_SHARE_ROUNDED_APART = 1 / 180
 
   @parameterized.product(dtype=DTYPES, weighted=(False, True))
-  def test_pick_the_same_rows(self, dtype, weighted):
+  def test_implementations_pick_the_same_rows(self, dtype, weighted):
     if not native.is_available():
       # There is one implementation.
       return
@@ -223,7 +223,7 @@ class CompiledTest(tf.test.TestCase, parameterized.TestCase):
     self.assertAllEqual(compiled(), plain())
 
   @parameterized.parameters(1, 100, 300)
-  def test_chain(self, count):
+  def test_compiled_chain_equals_the_uncompiled_one(self, count):
     distances = tf.constant(np.square(_normal(count, 1)[:, 0]))
     self._assert_same(
         lambda: seeding.kmc2_chain_initialization(distances, 3),
@@ -232,7 +232,7 @@ class CompiledTest(tf.test.TestCase, parameterized.TestCase):
     )
 
   @parameterized.product(selected=(0, 2), weighted=(False, True))
-  def test_rows(self, selected, weighted):
+  def test_compiled_rows_equal_the_uncompiled_ones(self, selected, weighted):
     points = tf.constant(_normal(60, 2))
     weights = tf.ones([60]) * 0.5 if weighted else None
     self._assert_same(

@@ -76,7 +76,7 @@ class ChooseRowsTest(tf.test.TestCase, parameterized.TestCase):
     )
 
   @parameterized.product(d=(1, 2, 3, 4, 5, 8, 9, 16, 19, 33), dtype=DTYPES)
-  def test_columns_that_fill_vectors_or_do_not(self, d, dtype):
+  def test_equals_model_for_any_number_of_columns(self, d, dtype):
     cases = [(_normal(300, d, seed, dtype), seed) for seed in range(3)]
     self.assertEqual(
         self._rows(7, 2, cases),
@@ -91,7 +91,7 @@ class ChooseRowsTest(tf.test.TestCase, parameterized.TestCase):
   @parameterized.product(
       outlier_and_retries=((0, 0), (0, 2), (1e8, 0)), dtype=DTYPES
   )
-  def test_far_from_the_origin(self, outlier_and_retries, dtype):
+  def test_equals_model_far_from_the_origin(self, outlier_and_retries, dtype):
     outlier, num_retries = outlier_and_retries
     cases = []
     for seed in range(5):
@@ -123,7 +123,7 @@ class ChooseRowsTest(tf.test.TestCase, parameterized.TestCase):
         ],
     )
 
-  def test_fewer_distinct_points_than_centers(self):
+  def test_distinct_points_are_chosen_before_duplicates(self):
     points = np.float32(np.arange(5)[np.arange(40) % 5, np.newaxis])
     found = self._rows(12, 2, [(points, seed) for seed in range(10)])
     for seed, rows in enumerate(found):
@@ -146,13 +146,13 @@ class ChooseRowsTest(tf.test.TestCase, parameterized.TestCase):
         [seeding_model.kmeans_plus_plus(np.float64(points), 2, 1, 0)],
     )
 
-  def test_all_rows(self):
+  def test_all_rows_are_chosen_once(self):
     points = _normal(7, 2)
     [rows] = self._rows(7, 2, [(points, 4)])
     self.assertCountEqual(rows, range(7))
 
   @parameterized.parameters(0, 3)
-  def test_no_rows_are_to_be_chosen(self, n):
+  def test_number_of_rows_may_be_0(self, n):
     rows = _run(
         lambda points, m: kmeans_plus_plus.choose_rows(points, m, 3, 1),
         _normal(n, 2),
@@ -186,7 +186,7 @@ class ChooseRowsTest(tf.test.TestCase, parameterized.TestCase):
     self.assertLen(set(rows), 3)
 
   @parameterized.product(dtype=DTYPES, num_retries=(-1, 0))
-  def test_weights_equal_model(self, dtype, num_retries):
+  def test_equals_model_with_weights(self, dtype, num_retries):
     cases = []
     for seed in range(6):
       weights = np.random.RandomState(seed).randint(0, 5, 150) / 4
@@ -202,7 +202,7 @@ class ChooseRowsTest(tf.test.TestCase, parameterized.TestCase):
       self.assertAllGreater(weights[rows], 0)
 
   @parameterized.product(dtype=DTYPES, num_retries=(-1, 0))
-  def test_weights_of_1_are_none(self, dtype, num_retries):
+  def test_weights_of_1_change_no_row(self, dtype, num_retries):
     points = _normal(300, 2, dtype=dtype)
     weights = np.ones([300], dtype)
     self.assertEqual(
@@ -276,7 +276,7 @@ class InitializationTest(tf.test.TestCase, parameterized.TestCase):
       self.assertAllEqual(result, points[rows])
 
   @parameterized.parameters(2**40, 2**63, 2**64 - 1, -(2**63))
-  def test_seed_of_64_bits_with_or_without_a_sign(self, seed):
+  def test_seed_may_have_64_bits_with_or_without_a_sign(self, seed):
     points = _normal(30, 2)
     self.assertAllEqual(
         _run(
@@ -289,7 +289,7 @@ class InitializationTest(tf.test.TestCase, parameterized.TestCase):
     )
 
   @parameterized.parameters(np.nan, np.inf, -np.inf)
-  def test_points_that_are_not_finite(self, bad):
+  def test_points_that_are_not_finite_are_refused(self, bad):
     points = _normal(20, 2)
     points[3, 1] = bad
     with self.assertRaisesRegex(tf.errors.InvalidArgumentError, '3.*1'):
@@ -302,7 +302,7 @@ class InitializationTest(tf.test.TestCase, parameterized.TestCase):
       )
 
   @parameterized.parameters((0, '.*got.*0'), (6, '6.*5'))
-  def test_wrong_number_of_centers(self, m, message):
+  def test_wrong_number_of_centers_is_refused(self, m, message):
     points = _normal(5, 2)
     with self.assertRaisesRegex(tf.errors.InvalidArgumentError, message):
       seeding.kmeans_plus_plus_initialization(tf.constant(points), m, 1, 2)
@@ -323,7 +323,7 @@ class ImplementationsTest(tf.test.TestCase, parameterized.TestCase):
   _MAX_SHARE_ROUNDED_APART = 1 / 180
 
   @parameterized.product(dtype=DTYPES, weighted=(False, True))
-  def test_pick_the_same_rows(self, dtype, weighted):
+  def test_implementations_pick_the_same_rows(self, dtype, weighted):
     if not native.is_available():
       # There is one implementation.
       return
@@ -364,7 +364,7 @@ class CompiledTest(tf.test.TestCase, parameterized.TestCase):
     self.assertAllEqual(compiled(), plain())
 
   @parameterized.parameters(tf.float32, tf.float64)
-  def test_initialization(self, dtype):
+  def test_compiled_initialization_equals_the_uncompiled_one(self, dtype):
     points = tf.constant(_normal(850, 2), dtype)
     self._assert_same(
         lambda: seeding.kmeans_plus_plus_initialization(points, 6, 3, -1),
@@ -372,13 +372,13 @@ class CompiledTest(tf.test.TestCase, parameterized.TestCase):
         autograph=True,
     )
 
-  def test_fewer_distinct_points_than_centers(self):
+  def test_compiled_choice_among_duplicates_equals_the_uncompiled_one(self):
     points = tf.cast(tf.range(12) % 2, tf.float32)[:, tf.newaxis]
     self._assert_same(
         lambda: seeding.kmeans_plus_plus_initialization(points, 8, 3, 2), [8, 1]
     )
 
-  def test_weights(self):
+  def test_compiled_weighted_choice_equals_the_uncompiled_one(self):
     points = tf.constant(_normal(200, 2))
     weights = tf.cast(tf.range(200) % 3, tf.float32)
     self._assert_same(

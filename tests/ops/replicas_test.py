@@ -98,7 +98,7 @@ class ReplicasTest(tf.test.TestCase, parameterized.TestCase):
     by_one_device = tf.distribute.ReductionToOneDevice()
     self.assertEqual(_Replicas(build, 2, by_one_device).run(), (7, 7))
 
-  def test_shares_add_up_to_the_value_of_the_first(self):
+  def test_shares_add_up_to_the_value_of_the_first_replica(self):
     def build(own):
       del own
       return replicas.share_of_first(tf.constant(5.0))
@@ -228,7 +228,7 @@ class StepTest(tf.test.TestCase, parameterized.TestCase):
     graph.session.run(step)
 
   @parameterized.parameters(None, 1, 2)
-  def test_weights_are_those_of_all(self, steps_per_iteration):
+  def test_step_uses_the_weights_of_all_replicas(self, steps_per_iteration):
     points = np.random.RandomState(1).normal(size=[2, 6, 2]).astype(np.float32)
     # The lightest point is in the second batch.
     weights = np.float32([[2, 3, 0, 5, 4, 2], [1, 7, 3, 0, 2, 2]])

@@ -92,18 +92,18 @@ class StreamSeedTest(tf.test.TestCase):
     self.assertEqual(self._seed(1, 2), self._seed(1, 2))
     self.assertEqual(self._seed(1, 2), self._seed(1, np.int64(2)))
 
-  def test_without_seeds_none_repeats(self):
+  def test_without_seeds_stream_seeds_differ(self):
     self.assertNotEqual(self._seed(None, None), self._seed(None, None))
 
 
 class RandomRowsTest(tf.test.TestCase):
 
-  def test_all_rows_if_there_are_not_more(self):
+  def test_all_rows_are_taken_if_there_are_no_more(self):
     points = _normal(5, 2)
     for num in 5, 6, 100:
       self.assertAllEqual(seeding.random_rows(points, num, 1), points)
 
-  def test_rows_are_as_likely(self):
+  def test_all_rows_are_equally_likely(self):
     points = tf.reshape(tf.range(6.0), [6, 1])
     rows = testing.of_seeds(
         1200, lambda seed: seeding.random_rows(points, 2, seed)
@@ -111,7 +111,7 @@ class RandomRowsTest(tf.test.TestCase):
     self.assertLen(set(map(tuple, rows)), 15)
     self.assertAllInRange(np.bincount(rows.ravel(), minlength=6), 340, 460)
 
-  def test_compiled_by_xla(self):
+  def test_compiled_rows_equal_the_uncompiled_ones(self):
     points = tf.constant(_normal(60, 2))
     plain, compiled = (
         tf.function(
@@ -127,7 +127,7 @@ class RandomRowsTest(tf.test.TestCase):
 class ChooseTest(tf.test.TestCase, parameterized.TestCase):
 
   @parameterized.product(method=NAMED)
-  def test_seeds(self, method):
+  def test_seed_determines_the_rows(self, method):
     points = _normal(60, 2)
     found = [_choose(method, points, seed=seed) for seed in (1, 2, 3)]
     self.assertAllEqual(_choose(method, points, own_graph=True), found[0])
@@ -157,7 +157,7 @@ class ChooseTest(tf.test.TestCase, parameterized.TestCase):
     self.assertLen(set(rows), 3)
 
   @parameterized.product(method=NAMED)
-  def test_nothing_is_missing(self, method):
+  def test_no_rows_are_chosen_if_no_centers_are_missing(self, method):
     points = _normal(20, 2)
     self.assertEqual(_choose(method, points, points[:4]).shape, (0, 2))
 
@@ -170,7 +170,7 @@ class ChooseTest(tf.test.TestCase, parameterized.TestCase):
         seeding_model.kmeans_plus_plus(np.float64(points), 4, 17, 2),
     )
 
-  def test_kmeans_plus_plus_takes_one_batch(self):
+  def test_kmeans_plus_plus_refuses_fewer_points_than_centers(self):
     with self.assertRaisesRegex(tf.errors.InvalidArgumentError, '4.*3'):
       _choose('kmeans_plus_plus', _normal(3, 2))
 
@@ -182,7 +182,7 @@ class ChooseTest(tf.test.TestCase, parameterized.TestCase):
   @parameterized.product(
       method=(*NAMED, 'function'), selected=(0, 3), rows=(None, 0)
   )
-  def test_batch_without_rows_gives_none(self, method, selected, rows):
+  def test_batch_without_rows_gives_no_centers(self, method, selected, rows):
     function = {'function': lambda inputs, k: tf.zeros([1, 2])}
     method = function.get(method, method)
     centers = _normal(selected, 2)
@@ -195,7 +195,7 @@ class ChooseTest(tf.test.TestCase, parameterized.TestCase):
       )  # pyformat: disable
     self.assertEqual(found.shape, (0, 2))
 
-  def test_shards_without_rows(self):
+  def test_only_random_looks_beyond_a_first_shard_without_rows(self):
     points = _normal(9, 2)
     with tf.Graph().as_default(), tf.compat.v1.Session() as session:
       shards = [tf.compat.v1.placeholder(tf.float32, [None, 2])] * 2
@@ -213,7 +213,7 @@ class ChooseTest(tf.test.TestCase, parameterized.TestCase):
     for method in 'kmeans_plus_plus', 'kmc2':
       self.assertEqual(found[method].shape, (0, 2))
 
-  def test_shards(self):
+  def test_random_uses_all_shards_and_other_methods_the_first(self):
     points = _normal(9, 2)
     self.assertAllEqual(_choose('random', points, k=9, shards=2), points)
     self.assertAllEqual(_choose('kmc2', points, shards=2), points[:1])
@@ -221,7 +221,7 @@ class ChooseTest(tf.test.TestCase, parameterized.TestCase):
       _choose('kmeans_plus_plus', points, shards=2)
 
   @parameterized.product(method=(*NAMED, 'function'), bad=(np.nan, np.inf))
-  def test_bad_points(self, method, bad):
+  def test_nan_and_inf_are_refused(self, method, bad):
     points = _normal(20, 2)
     points[7, 1] = bad
     function = {'function': lambda inputs, k: inputs[0][:k]}
@@ -229,7 +229,7 @@ class ChooseTest(tf.test.TestCase, parameterized.TestCase):
       _choose(function.get(method, method), points)
 
   @parameterized.parameters(0, 1, 2)
-  def test_function(self, rows):
+  def test_function_gets_inputs_and_number_and_gives_centers(self, rows):
     points = _normal(20, 3)
     seen = []
 
@@ -240,7 +240,7 @@ class ChooseTest(tf.test.TestCase, parameterized.TestCase):
     self.assertAllEqual(_choose(function, points, points[:2]), points[:rows])
     self.assertEqual(seen, [(1, tf.int32, 0)])
 
-  def test_function_of_arrays(self):
+  def test_function_may_return_lists_and_arrays(self):
     found = _choose(lambda *_: [[1, 2, 3]], _normal(20, 3))
     self.assertEqual(found.dtype, np.float32)
     self.assertAllEqual(found, [[1, 2, 3]])
@@ -287,23 +287,25 @@ class ChooseTest(tf.test.TestCase, parameterized.TestCase):
           'finite',
       ),
   )
-  def test_wrong_function(self, function, error, message):
+  def test_wrong_centers_of_a_function_are_refused(
+      self, function, error, message
+  ):
     with self.assertRaisesRegex(error, message):
       _choose(function, np.abs(_normal(20, 3)))
 
   @parameterized.parameters(np.float64, np.int32)
-  def test_array(self, dtype):
+  def test_array_is_used_in_the_dtype_of_the_points(self, dtype):
     array = np.arange(12).reshape([4, 3]).astype(dtype)
     for given in array, tf.constant(array).numpy():
       found = _choose(given, _normal(20, 3))
       self.assertEqual(found.dtype, np.float32)
       self.assertAllEqual(found, array)
 
-  def test_array_too_large_for_the_points(self):
+  def test_array_of_numbers_beyond_float32_is_refused(self):
     with self.assertRaisesRegex(ValueError, 'finite numbers of float32'):
       _choose(np.full([4, 3], 1e300), _normal(20, 3))
 
-  def test_array_of_another_width(self):
+  def test_array_with_the_wrong_number_of_columns_is_refused(self):
     with self.assertRaisesRegex(ValueError, '3.*2'):
       _choose(np.ones([4, 2]), _normal(20, 3))
 

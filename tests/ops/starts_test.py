@@ -36,14 +36,14 @@ def _refined(init, metric, seed):
 
 class SeedsTest(tf.test.TestCase):
 
-  def test_first_is_the_given_one_and_all_differ(self):
+  def test_first_seed_is_the_given_one_and_all_differ(self):
     self.assertEqual(starts.seeds(3, 1), [3])
     self.assertLen(set(starts.seeds(3, 20)), 20)
     self.assertEqual(starts.seeds(3, 20)[0], 3)
     self.assertEqual(starts.seeds(3, 5), starts.seeds(3, 20)[:5])
     self.assertNotEqual(starts.seeds(3, 2)[1], starts.seeds(4, 2)[1])
 
-  def test_fit_in_64_bits(self):
+  def test_seeds_fit_in_64_bits(self):
     for seed in -1, 2**63, 2**64 - 1:
       for each in starts.seeds(seed, 9):
         self.assertBetween(each, -(2**63), 2**63 - 1)
@@ -65,7 +65,7 @@ class StartsTest(tf.test.TestCase, parameterized.TestCase):
     self.assertGreater(max(losses), min(losses))
     self.assertAllClose(centers, refined[int(np.argmin(losses))][0])
 
-  def test_repeats_with_a_seed(self):
+  def test_starts_repeat_with_a_seed(self):
     one, same, other = (
         _graph(
             'random', numpy_model.COSINE, num_starts=NUM_STARTS, seed=seed
@@ -90,7 +90,7 @@ class StartsTest(tf.test.TestCase, parameterized.TestCase):
       )
     self.assertTrue(several.values()['initialized'])
 
-  def test_points_without_weights(self):
+  def test_no_weights_equal_weights_of_1(self):
     without, of_weight_1 = (
         _graph(
             'random',
@@ -122,14 +122,16 @@ class ParametersTest(tf.test.TestCase, parameterized.TestCase):
       (2, POINTS[:K], ValueError, 'num_starts must be 1 if initial_cl'),
       (2, lambda x, k: x[0][:k], ValueError, 'num_starts must be 1 if'),
   )
-  def test_refuses(self, number, init, error, message):
+  def test_wrong_numbers_of_starts_are_refused(
+      self, number, init, error, message
+  ):
     with self.assertRaisesRegex(error, message):
       parameters_lib.Parameters(
           K, init, numpy_model.COSINE, 1, True, 1, 2, num_starts=number
       )
 
   @parameterized.parameters(1, 3)
-  def test_one_start_builds_no_loop(self, number):
+  def test_only_several_starts_build_a_condition(self, number):
     parameters = parameters_lib.Parameters(
         K, 'random', numpy_model.COSINE, 1, True, 1, 2, num_starts=number
     )

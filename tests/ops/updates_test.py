@@ -27,7 +27,7 @@ class RulesTest(tf.test.TestCase, parameterized.TestCase):
       sums_dtypes=((None, np.int64), (np.float64, np.float64)),
       origin=(None, 8.0),
   )
-  def test_full_batch(self, dtype, sums_dtypes, origin):
+  def test_full_batch_centers_are_means(self, dtype, sums_dtypes, origin):
     values_dtype, totals_dtype = sums_dtypes
     values_dtype = values_dtype or dtype
     before = np.array([[1, 1], [5, 6], [7, 7]], dtype)
@@ -48,7 +48,9 @@ class RulesTest(tf.test.TestCase, parameterized.TestCase):
       sums_dtypes=((None, np.int64), (np.float64, np.float64)),
       origin=(None, 8.0),
   )
-  def test_mini_batch(self, dtype, sums_dtypes, origin):
+  def test_mini_batch_change_leads_to_the_running_mean(
+      self, dtype, sums_dtypes, origin
+  ):
     values_dtype, totals_dtype = sums_dtypes
     values_dtype = values_dtype or dtype
     change = updates.mini_batch_change(

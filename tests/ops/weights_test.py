@@ -226,7 +226,7 @@ class WeightsTest(tf.test.TestCase, parameterized.TestCase):
     )
     self.assertAllClose(one.values()['clusters'], other.values()['clusters'])
 
-  def test_center_counts_as_the_lightest_point_before_its_first(self):
+  def test_initial_center_counts_as_a_point_of_the_lightest_weight(self):
     graph = Graph(m=1, init=np.float32([[0, 0, 0], [9, 9, 9]]))
     graph.initialize(np.zeros([0, D]), [])
     self.assertAllEqual(graph.values()['counts'], [0, 0])
@@ -314,7 +314,7 @@ class WeighTest(tf.test.TestCase, parameterized.TestCase):
     self.assertTrue(np.isnan(weighed.total))
 
   @parameterized.parameters([[]], [[0, 0]])
-  def test_without_a_weight_above_0(self, weights):
+  def test_total_and_lightest_are_0_without_a_weight_above_0(self, weights):
     weighed = self.weigh(weights, weights)
     self.assertEqual(weighed.total, 0)
     self.assertEqual(weighed.lightest, 0)
@@ -338,7 +338,7 @@ class WrongWeightsTest(tf.test.TestCase, parameterized.TestCase):
     for name, value in graph.values().items():
       self.assertAllEqual(value, before[name], name)
 
-  def test_all_0_is_refused(self):
+  def test_weights_that_are_all_0_are_refused(self):
     graph = Graph()
     graph.train(BATCHES[:1], _ones()[:1])
     before = graph.values()['clusters']
@@ -372,7 +372,7 @@ class WrongWeightsTest(tf.test.TestCase, parameterized.TestCase):
     ):
       graph.step(points, _ones()[0])
 
-  def test_too_few_points_of_weight_above_0(self):
+  def test_too_few_points_of_weight_above_0_are_refused(self):
     graph = Graph(init='kmeans_plus_plus')
     weights = np.zeros(N)
     weights[: K - 1] = 1
@@ -382,7 +382,7 @@ class WrongWeightsTest(tf.test.TestCase, parameterized.TestCase):
       graph.initialize(BATCHES[0], weights)
 
   @parameterized.parameters(1, N - 1, N + 1)
-  def test_wrong_number_is_refused(self, number):
+  def test_wrong_number_of_weights_is_refused(self, number):
     graph = Graph()
     graph.train(BATCHES[:1], _ones()[:1])
     with self.assertRaisesRegex(
@@ -397,7 +397,7 @@ class WrongWeightsTest(tf.test.TestCase, parameterized.TestCase):
       ([], tf.float32, ValueError, 'got shape'),
       ([3], tf.string, TypeError, 'weights must hold numbers'),
   )
-  def test_wrong_shape_or_dtype(self, shape, dtype, error, message):
+  def test_wrong_shape_or_dtype_is_refused(self, shape, dtype, error, message):
     parameters = parameters_lib.Parameters(
         K, 'random', numpy_model.COSINE, 1, False, 1, 2
     )
@@ -409,7 +409,7 @@ class WrongWeightsTest(tf.test.TestCase, parameterized.TestCase):
 
 class WeightedRandomRowsTest(tf.test.TestCase):
 
-  def test_rows_are_drawn_in_proportion(self):
+  def test_rows_are_drawn_in_proportion_to_weight(self):
     points = tf.reshape(tf.range(4.0), [4, 1])
     weights = tf.constant([1.0, 2.0, 0.5, 4.5])
     rows = testing.of_seeds(

@@ -338,7 +338,7 @@ class ClusterTest(tf.test.TestCase):
 class RoleTest(absltest.TestCase):
   """Tests the role of a task that RunConfig describes."""
 
-  def test_cluster(self, implementation):
+  def test_task_gets_its_role_in_the_cluster(self, implementation):
     # The example cluster in the documentation of
     # RunConfig.global_id_in_cluster.
     for (task_type, task_id), global_id in {
@@ -375,7 +375,7 @@ class RoleTest(absltest.TestCase):
     self.assertEqual(config._num_worker_replicas, 0)
     self.assertEqual(config._num_ps_replicas, 0)
 
-  def test_without_cluster(self, implementation):
+  def test_task_without_a_cluster_is_the_only_worker(self, implementation):
     config = _config_of_task(implementation, 'worker', 0)
     self.assertEqual(config._num_worker_replicas, 1)
     self.assertEqual(config._num_ps_replicas, 0)

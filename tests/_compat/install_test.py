@@ -16,7 +16,7 @@ from tests.helpers import running
 
 class InstallTest(tf.test.TestCase):
 
-  def test_twice_changes_nothing(self):
+  def test_second_install_changes_nothing(self):
     before = {
         name: sys.modules.get(name)
         for name in gaps.MODULES

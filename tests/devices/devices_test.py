@@ -333,7 +333,7 @@ class KernelsTest(parameterized.TestCase):
   @parameterized.parameters(
       *zip([kwargs for _, kwargs in RULES], parameters_lib.INITIALIZATIONS)
   )
-  def test_graph_of_weights_and_several_starts(self, rule, method):
+  def test_graph_of_weights_and_several_starts_has_kernels(self, rule, method):
     parameters = parameters_lib.Parameters(
         **{
             'num_clusters': self._NUM_CLUSTERS,

@@ -55,7 +55,7 @@ class ProgramsTest(absltest.TestCase):
   def _score(self, line):
     return float(re.search(r'score ([\d.]+)', line)[1])
 
-  def test_photograph_colours(self):
+  def test_photograph_colours_finds_16_colours_by_share(self):
     *palette, score = self._run('photograph_colours')
     self.assertLessEqual(self._score(score), 1460)
     self.assertLen(palette, 16)
@@ -74,24 +74,24 @@ class ProgramsTest(absltest.TestCase):
         palette,
     )
 
-  def test_handwritten_digits(self):
+  def test_handwritten_digits_matches_75_percent_of_labels(self):
     *starts, share = self._run('handwritten_digits')
     self.assertLen(starts, 4)
     self.assertGreater(float(share.partition('%')[0]), 75)
 
-  def test_plane_regions(self):
+  def test_plane_regions_reaches_a_low_score(self):
     steps, score = self._run('plane_regions')
     self.assertRegex(steps, r'^came to rest after \d+ steps$')
     # The best that there is; about 3630 is the score of the true centers.
     self.assertLess(self._score(score), 3800)
 
-  def test_choosing_k(self):
+  def test_choosing_k_finds_5(self):
     *lines, best = self._run('choosing_k')
     self.assertEqual(best, 'best k: 5')
     scores = [self._score(line) for line in lines]
     self.assertEqual(scores, sorted(scores, reverse=True))
 
-  def test_stream(self):
+  def test_stream_lowers_the_score(self):
     [line] = self._run('stream')
     first, last = map(int, re.findall(r'\d+', line))
     self.assertLess(last, first)
@@ -100,7 +100,7 @@ class ProgramsTest(absltest.TestCase):
 class PagesTest(parameterized.TestCase):
 
   @parameterized.parameters(_programs())
-  def test_docstring_and_picture(self, name):
+  def test_docstring_has_the_command_and_picture_is_small(self, name):
     source = (_GALLERY / f'{name}.py').read_text('utf-8')
     docstring = ast.get_docstring(ast.parse(source))
     self.assertIn(
@@ -109,12 +109,12 @@ class PagesTest(parameterized.TestCase):
     self.assertLess((_PICTURES / f'{name}.png').stat().st_size, _MAX_BYTES)
 
   def test_each_program_is_run_and_each_picture_has_a_program(self):
-    tested = {
-        name[len('test_') :]
-        for name in dir(ProgramsTest)
-        if name.startswith('test_')
-    }
-    self.assertCountEqual(tested, _programs())
+    tests = [name for name in dir(ProgramsTest) if name.startswith('test_')]
+    self.assertLen(tests, len(_programs()))
+    for program in _programs():
+      self.assertTrue(
+          any(name.startswith(f'test_{program}_') for name in tests), program
+      )
     self.assertCountEqual(
         [path.stem for path in _PICTURES.iterdir()], _programs()
     )

@@ -46,11 +46,11 @@ class BorrowTest(absltest.TestCase):
     self.assertIs(later.session, session)
     self.assertEqual(later.value(), 1)
 
-  def test_graphs_of_other_keys_differ(self):
+  def test_different_keys_have_different_graphs(self):
     graphs = {_Borrower(key).session.graph for key in ('a', 'b', None, None)}
     self.assertLen(graphs, 4)
 
-  def test_portable_graph_is_another_one(self):
+  def test_portable_ops_have_a_graph_of_their_own(self):
     if not native.is_available():
       # There is one implementation.
       return
@@ -69,14 +69,14 @@ class FunctionTest(absltest.TestCase):
         (np.float32, None),
     )
 
-  def test_results_are_those_of_the_arrays(self):
+  def test_results_are_computed_from_the_given_arrays(self):
     function = self._function(None, [2])
     for x in [1, 2], [3, 4]:
       total, difference = function(x, 5)
       np.testing.assert_array_equal(total, np.add(x, 5))
       np.testing.assert_array_equal(difference, np.subtract(x, 5))
 
-  def test_graph_is_that_of_an_earlier_function_of_such_inputs(self):
+  def test_functions_of_equal_key_and_inputs_share_a_graph(self):
     graphs = [
         self._function(key, shape).outputs[0].graph
         for key, shape in (
@@ -112,7 +112,7 @@ class TrainingGraphTest(absltest.TestCase):
     self.assertIs(graphs[2], graphs[3])
     self.assertIsNot(graphs[0], graphs[2])
 
-  def test_arguments_with_their_default_values_need_no_other_graph(self):
+  def test_explicit_default_arguments_need_no_further_graph(self):
     points = np.float32([[1, 2], [3, 4]])
     graphs = [
         self._graph(points, **kwargs).session.graph

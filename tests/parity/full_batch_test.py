@@ -86,7 +86,7 @@ class _FullBatchTestCase(parameterized.TestCase):
 class FullBatchTest(_FullBatchTestCase):
 
   @parameterized.product(CASES, metric=numpy_model.METRICS)
-  def test_every_step(self, metric, init, shape):
+  def test_every_step_equals_the_reference(self, metric, init, shape):
     for (ours, values), (reference, expected) in zip(
         trajectory(clustering_ops.KMeans, metric, init, shape),
         reference_trajectory(metric, init, shape),
@@ -211,7 +211,7 @@ train_reference_estimator = functools.lru_cache(maxsize=None)(
 class FullBatchEstimatorTest(parameterized.TestCase):
 
   @parameterized.product(metric=numpy_model.METRICS)
-  def test_every_step(self, metric):
+  def test_training_equals_the_reference(self, metric):
     ours, our_name, our_variables = train_estimator(
         kmeans_estimator.KMeans, metric
     )

@@ -73,7 +73,7 @@ class PythonBlocksTest(parameterized.TestCase):
 
   @parameterized.named_parameters(_with('python'))
   @pytest.mark.slow
-  def test_run(self, path):
+  def test_blocks_of_each_page_run(self, path):
     result = running.run_forked(
         *('-m', 'tests.helpers.pages', str(path)),
         cwd=testing.temporary_folder(self),
@@ -89,7 +89,7 @@ class PythonBlocksTest(parameterized.TestCase):
       ('raises', '```python\n1 / 0\n```\n', 'division by zero'),
       ('prints', '```python\nprint(1)\n```\n\n```text\n2\n```\n', 'Expected'),
   )
-  def test_wrong_page(self, text, message):
+  def test_wrong_page_fails(self, text, message):
     page = pathlib.Path(testing.temporary_folder(self), 'page.md')
     page.write_text(text, 'utf-8')
     with self.assertRaisesRegex(
@@ -97,7 +97,7 @@ class PythonBlocksTest(parameterized.TestCase):
     ):
       pages.run(page)
 
-  def test_output_that_no_block_prints(self):
+  def test_output_that_no_block_prints_is_ignored(self):
     page = pathlib.Path(testing.temporary_folder(self), 'page.md')
     page.write_text('```python\nprint(1)\n```\n\nOr\n\n```text\n2\n```\n')
     pages.run(page)
@@ -168,7 +168,7 @@ class BlocksTest(parameterized.TestCase):
       self.assertLen(pages.blocks(path, language), languages.count(language))
 
   @parameterized.named_parameters(_with('json'))
-  def test_json(self, path):
+  def test_json_blocks_are_valid(self, path):
     for text in pages.blocks(path, 'json'):
       json.loads(text)
 
@@ -180,7 +180,7 @@ class CommandsTest(parameterized.TestCase):
     self.assertIn(f'\n{usage}\n', __main__.__doc__)
 
   @parameterized.named_parameters(_with('sh'))
-  def test_commands(self, path):
+  def test_commands_of_each_page_exist(self, path):
     for block in pages.blocks(path, 'sh'):
       subprocess.run(['bash', '-n', '-c', block], check=True)
       for command in _commands(block):

@@ -60,7 +60,7 @@ class ParseFeaturesTest(tf.test.TestCase, parameterized.TestCase):
     )
     self.assertEqual(points.dtype, tf.float64)
 
-  def test_sparse_matrix(self):
+  def test_sparse_matrix_becomes_dense(self):
     points, value = _evaluate(
         lambda: tf.SparseTensor([[1, 0], [0, 2]], [5, 6], [2, 3])
     )
@@ -68,7 +68,7 @@ class ParseFeaturesTest(tf.test.TestCase, parameterized.TestCase):
     self.assertEqual(points.dtype, tf.float32)
     self.assertAllEqual(value, [[0, 0, 6], [5, 0, 0]])
 
-  def test_sparse_matrix_in_a_dict(self):
+  def test_sparse_matrix_in_a_dict_becomes_dense(self):
     _, value = _evaluate(
         lambda: {
             'a': tf.SparseTensor([[0, 1]], [5.0], [2, 2]),
@@ -77,7 +77,7 @@ class ParseFeaturesTest(tf.test.TestCase, parameterized.TestCase):
     )
     self.assertAllEqual(value, [[0, 5, 1], [0, 0, 2]])
 
-  def test_feature_columns(self):
+  def test_feature_columns_make_the_matrix(self):
     columns = [
         tf.feature_column.numeric_column('x', shape=[2]),
         tf.feature_column.indicator_column(
@@ -128,7 +128,9 @@ class ParseFeaturesTest(tf.test.TestCase, parameterized.TestCase):
           'RaggedTensor',
       ),
   )
-  def test_refuses(self, features, error, message):
+  def test_features_that_are_no_matrix_of_numbers_are_refused(
+      self, features, error, message
+  ):
     with self.assertRaisesRegex(error, message):
       _evaluate(features)
 
@@ -168,7 +170,7 @@ class CheckResultTest(tf.test.TestCase, parameterized.TestCase):
           'Got a Dataset of 3 values',
       ),
   )
-  def test_names_input_fn_and_what_it_may_return(self, input_fn, got):
+  def test_error_names_input_fn_and_what_it_may_return(self, input_fn, got):
     with self.assertRaisesRegex(
         TypeError,
         r'^input_fn must return a tf.data.Dataset, features, or \(features, '
@@ -197,7 +199,7 @@ class CheckResultTest(tf.test.TestCase, parameterized.TestCase):
           lambda: tf.data.Dataset.from_tensors(tf.sparse.from_dense([[1.0]])),
       ),
   )
-  def test_passes_on(self, input_fn):
+  def test_allowed_results_are_passed_on(self, input_fn):
     with tf.Graph().as_default():
       result = input_fn()
       self.assertIs(features_lib.check_result(result), result)
@@ -206,7 +208,7 @@ class CheckResultTest(tf.test.TestCase, parameterized.TestCase):
 class ExplainedColumnsTest(tf.test.TestCase, parameterized.TestCase):
 
   @parameterized.parameters('squared_euclidean', 'cosine')
-  def test_prediction_on_the_wrong_number_of_columns(self, metric):
+  def test_prediction_error_names_both_numbers_of_columns(self, metric):
     with tf.Graph().as_default(), tf.compat.v1.Session() as session:
       points = tf.compat.v1.placeholder(tf.float32, [None, None])
       state, *predictions = clustering_ops.KMeans(
@@ -223,7 +225,7 @@ class ExplainedColumnsTest(tf.test.TestCase, parameterized.TestCase):
           ), features_lib.explained_columns():
             session.run(fetch, {points: np.zeros([rows, 4])})
 
-  def test_other_errors_pass(self):
+  def test_other_errors_stay_unchanged(self):
     for error in (
         ValueError('as many biases'),
         tf.errors.InvalidArgumentError(None, None, 'other'),
@@ -236,7 +238,7 @@ class ExplainedColumnsTest(tf.test.TestCase, parameterized.TestCase):
 
 class NamesTest(tf.test.TestCase):
 
-  def test_names(self):
+  def test_names_follow_the_columns_and_a_matrix_has_none(self):
     features = {'b': tf.zeros([1]), 'a': tf.zeros([1])}
     self.assertEqual(features_lib.names(features), ['a', 'b'])
     column = tf.feature_column.numeric_column('b')

@@ -146,7 +146,7 @@ class GracefulStopHookTest(tf.test.TestCase, parameterized.TestCase):
     self.assertEqual(self._saved_step(), 4)
     self.assertEmpty(self.calls)
 
-  def test_is_used_again_after_a_signal(self):
+  def test_may_be_used_again_after_a_signal(self):
     graceful = hooks.GracefulStopHook()
     kmeans = self._kmeans()
     kmeans.train(
@@ -157,7 +157,7 @@ class GracefulStopHookTest(tf.test.TestCase, parameterized.TestCase):
     self.assertEqual(self._saved_step(), 6)
     self.assertLen(self.calls, 1)
 
-  def test_comes_after_all_other_hooks(self):
+  def test_signal_is_passed_on_after_all_other_hooks(self):
     self._kmeans().train(
         _EVERY_POINT,
         steps=50,
@@ -178,7 +178,7 @@ class GracefulStopHookTest(tf.test.TestCase, parameterized.TestCase):
       )
     self.assertEqual(signal.getsignal(signal.SIGTERM), self._on_signal)
 
-  def test_signal_while_the_checkpoint_is_written(self):
+  def test_signal_while_the_checkpoint_is_written_is_passed_on(self):
     self._kmeans().train(
         _EVERY_POINT,
         steps=2,
@@ -242,7 +242,7 @@ class ProcessTest(parameterized.TestCase):
     self.fail(f'ended without {text!r}')
 
   @parameterized.product(number=_BOTH, train=[_TRAIN, _TRAIN_AND_EVALUATE])
-  def test_ends_as_the_signal_says(self, number, train):
+  def test_process_ends_as_the_signal_says(self, number, train):
     process = self._start(train)
     self._wait_for_step(process, 4)
     process.send_signal(number)

@@ -80,18 +80,18 @@ class ConstructorTest(tf.test.TestCase, parameterized.TestCase):
       (dict(relative_tolerance=-1), ValueError, 'relative_tolerance'),
       (dict(config={}), ValueError, 'config must be .*RunConfig'),
   )
-  def test_names_the_argument(self, kwargs, error, message):
+  def test_error_names_the_argument(self, kwargs, error, message):
     with self.assertRaisesRegex(error, message):
       _kmeans(**kwargs)
 
-  def test_tensor_of_another_graph(self):
+  def test_graph_tensor_of_unknown_value_is_refused(self):
     with tf.Graph().as_default():
       unknown = tf.compat.v1.placeholder(tf.float32, [3, 2])
       with self.assertRaisesRegex(ValueError, 'initial_clusters .*graph'):
         _kmeans(initial_clusters=unknown)
       self.assertIsNotNone(_kmeans(initial_clusters=tf.constant(_CENTERS)))
 
-  def test_alias(self):
+  def test_kmeans_is_kmeans_clustering(self):
     self.assertIs(
         kmeans_estimator.KMeans, kmeans_estimator.KMeansClustering
     )
@@ -99,7 +99,7 @@ class ConstructorTest(tf.test.TestCase, parameterized.TestCase):
 
 class TrainingTest(tf.test.TestCase, parameterized.TestCase):
 
-  def test_untrained_model_says_so(self):
+  def test_use_of_an_untrained_model_is_refused(self):
     kmeans = _kmeans()
     for use in (
         kmeans.score,
@@ -139,7 +139,7 @@ class TrainingTest(tf.test.TestCase, parameterized.TestCase):
         ['model.ckpt-2', 'model.ckpt-4', 'model.ckpt-5'],
     )
 
-  def test_input_that_ends_during_initialisation(self):
+  def test_input_that_ends_during_initialisation_leaves_no_model(self):
     kmeans = _kmeans(100)
     with self.assertRaisesRegex(
         tf.errors.InvalidArgumentError, 'when 60 of 100 initial centers'
@@ -177,7 +177,7 @@ class TrainingTest(tf.test.TestCase, parameterized.TestCase):
         60,
     )
 
-  def test_dict_and_sparse_features_are_the_matrix(self):
+  def test_dict_and_sparse_features_train_like_the_matrix(self):
     centers, score = _of_matrix()
     for features in (
         {'b': _POINTS[:, 1], 'a': _POINTS[:, :1]},
@@ -196,7 +196,7 @@ class TrainingTest(tf.test.TestCase, parameterized.TestCase):
       ('tuple', lambda column: (column,)),
       ('iterator', lambda column: iter([column])),
   )
-  def test_feature_columns(self, given):
+  def test_feature_columns_may_be_one_column_or_any_iterable(self, given):
     column = tf.feature_column.numeric_column('x', shape=[2])
     features = {'x': _POINTS, 'unused': _POINTS}
     kmeans = _kmeans(initial_clusters=_CENTERS, feature_columns=given(column))
@@ -210,7 +210,9 @@ class TrainingTest(tf.test.TestCase, parameterized.TestCase):
       (np.int64, np.float32),
       (np.float16, np.float32),
   )
-  def test_types(self, dtype, expected):
+  def test_float64_stays_float64_and_other_dtypes_become_float32(
+      self, dtype, expected
+  ):
     points = (_POINTS * 10 + 100).astype(dtype)
     kmeans = _kmeans(seed=1, initial_clusters='kmeans_plus_plus')
     kmeans.train(_forever(points), steps=2)
@@ -222,7 +224,7 @@ class TrainingTest(tf.test.TestCase, parameterized.TestCase):
     with self.assertRaisesRegex(TypeError, 'string'):
       _kmeans().train(_once(np.array([['a']])))
 
-  def test_other_columns_are_refused(self):
+  def test_wrong_number_of_columns_is_refused(self):
     kmeans = _trained()
     wide = np.zeros([5, 4], np.float32)
     for use in (
@@ -235,7 +237,7 @@ class TrainingTest(tf.test.TestCase, parameterized.TestCase):
     with self.assertRaisesRegex(ValueError, '4.*2|2.*4'):
       _kmeans(initial_clusters=_CENTERS).train(_forever(wide), steps=1)
 
-  def test_other_columns_that_are_known_when_points_come(self):
+  def test_wrong_number_of_columns_known_only_at_run_time_is_refused(self):
     def input_fn():
       return tf.data.Dataset.from_generator(
           lambda: iter([np.zeros([5, 4], np.float32)]),
@@ -264,7 +266,7 @@ class TrainingTest(tf.test.TestCase, parameterized.TestCase):
       ('generator', lambda: (row for row in _POINTS), 'generator'),
       ('values', lambda: (tf.zeros([3, 2]), None, 0), '3 values: .*, None,'),
   )
-  def test_result_of_input_fn(self, input_fn, got):
+  def test_wrong_result_of_input_fn_is_refused(self, input_fn, got):
     kmeans = _trained()
     for use in (
         lambda f: kmeans.train(f, steps=1),
@@ -277,7 +279,7 @@ class TrainingTest(tf.test.TestCase, parameterized.TestCase):
       ):
         use(input_fn)
 
-  def test_other_number_of_clusters_is_refused(self):
+  def test_wrong_number_of_clusters_is_refused(self):
     other = _kmeans(4, model_dir=_trained().model_dir)
     with self.assertRaisesRegex(ValueError, 'num_clusters is 4.*has 3'):
       other.train(_forever(), steps=1)
@@ -320,7 +322,9 @@ class TrainingTest(tf.test.TestCase, parameterized.TestCase):
     )
 
   @parameterized.parameters('random', 'kmeans_plus_plus', 'kmc2')
-  def test_seeds(self, init):
+  def test_equal_seeds_give_equal_centers_and_different_seeds_do_not(
+      self, init
+  ):
     def centers(seed=None, tf_random_seed=None):
       kmeans = _kmeans(
           seed=seed,
@@ -379,7 +383,7 @@ class TrainingTest(tf.test.TestCase, parameterized.TestCase):
         kmeans.score(testing.input_fn(first, second)), scores[0]
     )
 
-  def test_summaries(self):
+  def test_training_writes_both_losses(self):
     kmeans = _kmeans(config=estimator_lib.RunConfig(save_summary_steps=1))
     kmeans.train(_forever(), steps=1)
     (path,) = tf.io.gfile.glob(
@@ -392,7 +396,7 @@ class TrainingTest(tf.test.TestCase, parameterized.TestCase):
     }
     self.assertContainsSubset({'loss', 'loss/raw'}, tags)
 
-  def test_train_and_evaluate(self):
+  def test_train_and_evaluate_returns_the_score_of_the_last_step(self):
     kmeans = _kmeans(seed=1)
     result, _ = estimator_lib.train_and_evaluate(
         kmeans,
@@ -406,7 +410,7 @@ class TrainingTest(tf.test.TestCase, parameterized.TestCase):
 class PredictionTest(tf.test.TestCase, parameterized.TestCase):
 
   @parameterized.parameters(*_METRICS)
-  def test_agrees_with_numpy_over_batches(self, metric):
+  def test_predictions_equal_numpy_over_batches(self, metric):
     kmeans = _kmeans(seed=1, distance_metric=metric)
     kmeans.train(_forever(), steps=2)
     batches = testing.input_fn(_POINTS[:50], _POINTS[50:])
@@ -427,7 +431,7 @@ class PredictionTest(tf.test.TestCase, parameterized.TestCase):
     self.assertCountEqual(single, ['all_distances', 'cluster_index'])
     self.assertEqual(single['cluster_index'].dtype, np.int64)
 
-  def test_far_from_the_origin(self):
+  def test_predictions_and_score_are_accurate_far_from_the_origin(self):
     random = np.random.RandomState(0)
     middle = 5e3 + 4 * np.arange(3)[:, None] * np.ones([3, 16])
     points = np.float32(
@@ -448,7 +452,7 @@ class PredictionTest(tf.test.TestCase, parameterized.TestCase):
     # kmeans++ found the groups: no point is further away than its own spread.
     self.assertLess(expected.min(axis=1).max(), 3)
 
-  def test_points_on_centers(self):
+  def test_points_on_centers_have_distance_0(self):
     kmeans = _trained()
     centers = kmeans.cluster_centers()
     distances = np.array(list(kmeans.transform(_once(centers * 1000))))

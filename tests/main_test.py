@@ -342,7 +342,7 @@ class WithTensorFlowTest(tf.test.TestCase, parameterized.TestCase):
 @pytest.mark.slow
 class VersionTest(tf.test.TestCase):
 
-  def test_version(self):
+  def test_version_prints_the_versions_and_the_ops(self):
     result = running.run_forked('-m', 'kmeans_estimator', '--version')
     self.assertEqual(result.status, 0, result.err)
     package, tensorflow, python, ops = result.out.splitlines()

@@ -48,7 +48,7 @@ class ModelFnTest(tf.test.TestCase, parameterized.TestCase):
   @parameterized.product(
       metric=('squared_euclidean', 'cosine'), m=(None, 1, 3)
   )
-  def test_prediction_holds_nothing_else(self, metric, m):
+  def test_prediction_graph_contains_inference_only(self, metric, m):
     kwargs = dict(
         distance_metric=metric,
         use_mini_batch=m is not None,
@@ -103,7 +103,7 @@ class ModelFnTest(tf.test.TestCase, parameterized.TestCase):
         ['clusters', 'initialized', 'global_step'],
     )
 
-  def test_training(self):
+  def test_training_spec_has_its_summary_and_hooks(self):
     spec, _, graph = _spec(estimator_lib.ModeKeys.TRAIN)
     self.assertEqual(
         [s.op.name for s in graph.get_collection('summaries')], ['loss/raw']
@@ -213,7 +213,7 @@ class ModelFnTest(tf.test.TestCase, parameterized.TestCase):
       kmeans.model_fn(tf.zeros([5, 2]), None, 'train', kmeans.config)
     self.assertEqual(choose.call_count, choices)
 
-  def test_checkpoint_that_is_deleted_before_the_session_starts(self):
+  def test_checkpoint_deleted_before_the_session_starts_is_reported(self):
     class DeleteHook(tf.compat.v1.train.SessionRunHook):
 
       def begin(self):
@@ -234,7 +234,7 @@ class ModelFnTest(tf.test.TestCase, parameterized.TestCase):
     self.assertEqual(kmeans.get_variable_value('global_step'), 1)
 
   @parameterized.parameters('random', 'kmeans_plus_plus', 'kmc2')
-  def test_initialisation_needs_no_kernel_of_cpus_only(self, init):
+  def test_initialisation_needs_no_kernel_that_only_cpus_have(self, init):
     _, types, _ = _spec(estimator_lib.ModeKeys.TRAIN, initial_clusters=init)
     self.assertEmpty(
         (_KERNELS_OF_CPU_ONLY - {'NearestNeighbors'}) & set(types)

@@ -128,7 +128,7 @@ class LinesTest(tf.test.TestCase, parameterized.TestCase):
 
     return [filled(line) for line in lines]
 
-  def test_steps(self):
+  def test_lines_show_loss_speed_and_time_left_to_the_last_step(self):
     kmeans = self._train(_kmeans(), steps=9)
     self.assertEqual(
         self.lines,
@@ -144,20 +144,20 @@ class LinesTest(tf.test.TestCase, parameterized.TestCase):
     self.assertStartsWith(self.lines[0], 'step 10 of 13, loss ')
     self.assertRegex(self.lines[1], 'step 13 of 13, loss .*, 0.5 steps/s$')
 
-  def test_max_steps(self):
+  def test_lines_show_max_steps_as_the_last_step(self):
     kmeans = self._train(_kmeans(), max_steps=4)
     self._train(kmeans, max_steps=7)
     self.assertStartsWith(self.lines[0], 'step 5 of 7, ')
     self.assertLen(self.lines, 2)
 
-  def test_last_step_is_not_known(self):
+  def test_lines_show_no_last_step_if_it_is_unknown(self):
     self._train(_kmeans(relative_tolerance=0.5))
     self.assertEqual(self.lines[0], self._expected('step 1, LOSS')[0])
     self.assertRegex(
         self.lines[-1], rf'^step {len(self.tick.losses)}, loss .* 0.5 steps/s$'
     )
 
-  def test_train_and_evaluate(self):
+  def test_train_and_evaluate_shows_lines(self):
     estimator_lib.train_and_evaluate(
         _kmeans(),
         estimator_lib.TrainSpec(
@@ -172,7 +172,7 @@ class LinesTest(tf.test.TestCase, parameterized.TestCase):
         ),
     )
 
-  def test_another_estimator(self):
+  def test_other_estimators_show_no_last_step(self):
     def model_fn(features, labels, mode):
       del labels
       step = tf.compat.v1.train.get_global_step()
@@ -192,7 +192,7 @@ class LinesTest(tf.test.TestCase, parameterized.TestCase):
     kmeans.train(_EVERY_POINT, steps=1, hooks=iter([self.hook]))
     self.assertStartsWith(self.lines[0], 'step 1 of 1, ')
 
-  def test_input_that_ends_before_the_first_step(self):
+  def test_input_that_ends_before_the_first_step_shows_no_line(self):
     # The initialisation takes the one batch that there is.
     kmeans = kmeans_estimator.KMeans(3, config=testing.run_config())
     kmeans.train(testing.input_fn(_POINTS), hooks=[self.hook])
@@ -211,13 +211,13 @@ class LinesTest(tf.test.TestCase, parameterized.TestCase):
       _kmeans().train(_EVERY_POINT, steps=1, hooks=[*extra, Hook()])
     self.assertEqual(*graphs)
 
-  def test_refuses_what_does_not_train(self):
+  def test_evaluation_is_refused(self):
     kmeans = _kmeans().train(_EVERY_POINT, steps=1)
     with self.assertRaisesRegex(ValueError, 'ProgressHook found no loss'):
       kmeans.evaluate(_EVERY_POINT, hooks=[self.hook])
 
   @parameterized.parameters(0, -1, float('nan'))
-  def test_bad_arguments(self, every_n_secs):
+  def test_time_that_is_not_positive_is_refused(self, every_n_secs):
     with self.assertRaisesRegex(ValueError, 'every_n_secs must be positive'):
       hooks.ProgressHook(every_n_secs)
 
@@ -232,7 +232,7 @@ class PlaceTest(tf.test.TestCase, parameterized.TestCase):
     return stderr.getvalue()
 
   @parameterized.parameters('terminal', 'notebook')
-  def test_bar(self, place):
+  def test_terminal_and_notebook_show_a_bar(self, place):
     stderr = _Terminal() if place == 'terminal' else io.StringIO()
     if place == 'notebook':
       builtins = mock.Mock(__IPYTHON__=True)
@@ -248,7 +248,9 @@ class PlaceTest(tf.test.TestCase, parameterized.TestCase):
   @parameterized.named_parameters(
       ('no_tqdm', False, _Terminal), ('no_terminal', True, io.StringIO)
   )
-  def test_lines_on_stderr(self, installed, stderr):
+  def test_lines_go_to_stderr_without_tqdm_or_a_terminal(
+      self, installed, stderr
+  ):
     with _tqdm(installed) as made:
       lines = self._train(stderr()).splitlines()
     self.assertEmpty(made)
@@ -263,7 +265,7 @@ class PlaceTest(tf.test.TestCase, parameterized.TestCase):
     self.assertEmpty(made)
     self.assertLen(lines, 2)
 
-  def test_real_tqdm(self):
+  def test_real_tqdm_draws_to_100_percent(self):
     stderr = _Terminal()
     self.assertRegex(
         self._train(stderr).replace('\r', '\n'),

@@ -55,7 +55,7 @@ class CheckReleaseTest(parameterized.TestCase):
     }
     return list(_check_release().problems(tag, files.__getitem__))
 
-  def test_agreement(self):
+  def test_equal_versions_pass(self):
     self.assertEmpty(self._problems())
 
   @parameterized.parameters(
@@ -65,11 +65,11 @@ class CheckReleaseTest(parameterized.TestCase):
       (dict(latest='1.2.0 (unreleased)'), r'1\.2\.0 \(YYYY-MM-DD\)'),
       (dict(latest='1.1.9 (2026-11-21)'), r"begins with '1\.1\.9 "),
   )
-  def test_each_disagreement(self, change, message):
+  def test_each_disagreement_is_reported(self, change, message):
     [problem] = self._problems(**change)
     self.assertRegex(problem, message)
 
-  def test_files_of_the_package(self):
+  def test_files_of_the_package_agree(self):
     found = '\n'.join(
         _check_release().problems(
             f'v{_VERSION}', lambda path: (_ROOT / path).read_text('utf-8')
@@ -79,7 +79,7 @@ class CheckReleaseTest(parameterized.TestCase):
     self.assertNotIn('The tag', found)
     self.assertNotIn('CITATION', found)
 
-  def test_command(self):
+  def test_command_fails_for_the_wrong_tag(self):
     script = str(_ROOT / '.ci' / 'check_release.py')
     result = running.run(script, 'v0.0.0')
     self.assertEqual(result.status, 1)
@@ -89,7 +89,7 @@ class CheckReleaseTest(parameterized.TestCase):
 
 class ChangelogTest(absltest.TestCase):
 
-  def test_headings(self):
+  def test_headings_follow_the_format(self):
     text = (_ROOT / 'CHANGELOG.md').read_text('utf-8')
     versions = re.findall(r'^## (.*)$', text, re.MULTILINE)
     self.assertStartsWith(versions[0], f'{_VERSION} (')
@@ -149,7 +149,7 @@ class WorkflowsTest(absltest.TestCase):
     self.assertEqual(jobs['publish']['needs'], 'build')
     self.assertIn('workflow_call', _workflow('wheels')[True])
 
-  def test_wheels_for_each_platform(self):
+  def test_wheels_are_built_for_each_platform(self):
     systems = _workflow('wheels')['jobs']['wheels']['strategy']['matrix']['os']
     self.assertCountEqual(
         systems,

@@ -94,7 +94,7 @@ class ClusterSummaryHookTest(tf.test.TestCase, parameterized.TestCase):
       )
 
   @parameterized.parameters('squared_euclidean', 'cosine')
-  def test_each_step(self, metric):
+  def test_summaries_equal_numpy_in_each_step(self, metric):
     centers = _CentersHook()
     kmeans = _kmeans(distance_metric=metric).train(
         _batches(), steps=3, hooks=[centers, hooks.ClusterSummaryHook(1)]
@@ -122,7 +122,7 @@ class ClusterSummaryHookTest(tf.test.TestCase, parameterized.TestCase):
       self.assertAllClose(values['clusters/moved_max'], moved.max(), 1e-5)
       self.assertGreater(moved.max(), 0)
 
-  def test_tells_of_all_steps_since_the_previous_summary(self):
+  def test_summary_covers_all_steps_since_the_previous_summary(self):
     centers = _CentersHook()
     kmeans = _kmeans().train(
         _batches(), steps=5, hooks=[centers, hooks.ClusterSummaryHook(2)]
@@ -146,7 +146,7 @@ class ClusterSummaryHookTest(tf.test.TestCase, parameterized.TestCase):
       self.assertEqual(values['clusters/empty'], np.sum(shares == 0))
       self.assert_histogram(values['clusters/moved'], moved)
 
-  def test_full_batch_converges(self):
+  def test_summaries_show_that_full_batch_converges(self):
     hook = hooks.ClusterSummaryHook(1)
     kmeans = _kmeans(use_mini_batch=False)
     for _ in range(2):  # The hook may be used again.
@@ -165,7 +165,7 @@ class ClusterSummaryHookTest(tf.test.TestCase, parameterized.TestCase):
       dict(initial_clusters='kmeans_plus_plus', use_mini_batch=False),
       dict(initial_clusters='kmc2', mini_batch_steps_per_iteration=2),
   )
-  def test_starts_at_the_chosen_centers(self, **kwargs):
+  def test_movement_starts_at_the_chosen_centers(self, **kwargs):
     kmeans = _kmeans(seed=3, **kwargs).train(
         _batches(rows=40), steps=2, hooks=[hooks.ClusterSummaryHook(2)]
     )
@@ -174,7 +174,7 @@ class ClusterSummaryHookTest(tf.test.TestCase, parameterized.TestCase):
     # Points are not that far from each other.
     self.assertLess(values['clusters/moved_max'], 20)
 
-  def test_features_without_known_columns(self):
+  def test_number_of_columns_may_be_unknown(self):
     def input_fn():
       return _batches()().map(
           lambda x: tf.compat.v1.placeholder_with_default(x, [None, None])
@@ -185,7 +185,7 @@ class ClusterSummaryHookTest(tf.test.TestCase, parameterized.TestCase):
     )
     self.assertCountEqual(testing.cluster_summaries(kmeans.model_dir), [1, 2])
 
-  def test_batches_without_rows(self):
+  def test_batches_without_rows_count_every_cluster_as_empty(self):
     empty = _POINTS[:0]
     kmeans = _kmeans().train(
         testing.input_fn(empty, empty), hooks=[hooks.ClusterSummaryHook(2)]
@@ -194,7 +194,7 @@ class ClusterSummaryHookTest(tf.test.TestCase, parameterized.TestCase):
     self.assertEqual(values['clusters/empty'], _K)
     self.assert_histogram(values['clusters/share_of_points'], np.zeros(_K))
 
-  def test_train_and_evaluate(self):
+  def test_train_and_evaluate_writes_summaries(self):
     kmeans = _kmeans()
     estimator_lib.train_and_evaluate(
         kmeans,
@@ -205,7 +205,7 @@ class ClusterSummaryHookTest(tf.test.TestCase, parameterized.TestCase):
     )
     self.assertCountEqual(testing.cluster_summaries(kmeans.model_dir), [2, 4])
 
-  def test_replicas_count_the_points_of_all(self):
+  def test_replicas_count_the_points_of_all_replicas(self):
     tf.config.set_soft_device_placement(True)
     kmeans = _kmeans(
         use_mini_batch=False,
@@ -280,7 +280,7 @@ class ClusterSummaryHookTest(tf.test.TestCase, parameterized.TestCase):
     )
 
   @parameterized.parameters('evaluate', 'predict')
-  def test_refuses_what_does_not_train(self, method):
+  def test_evaluation_and_prediction_are_refused(self, method):
     kmeans = _kmeans().train(_batches(), steps=1)
     with self.assertRaisesRegex(ValueError, 'found no training of KMeans'):
       list(
@@ -296,7 +296,7 @@ class ClusterSummaryHookTest(tf.test.TestCase, parameterized.TestCase):
           'save_embedding_steps must be positive, got -5',
       ),
   )
-  def test_bad_arguments(self, arguments, message):
+  def test_steps_that_are_not_positive_are_refused(self, arguments, message):
     with self.assertRaisesRegex(ValueError, message):
       hooks.ClusterSummaryHook(**arguments)
 
@@ -329,7 +329,7 @@ class EmbeddingTest(tf.test.TestCase):
     )
     return self._embeddings(kmeans.model_dir)
 
-  def test_holds_the_centers_and_what_is_known_of_them(self):
+  def test_embedding_holds_centers_shares_and_movements(self):
     kmeans = _kmeans()
     found = self._train(kmeans, 2, 2)
     self.assertEqual(list(found), ['centers at step 2'])
@@ -358,7 +358,7 @@ class EmbeddingTest(tf.test.TestCase):
         list(found), [f'centers at step {i}' for i in (4, 6, 10, 12)]
     )
 
-  def test_keeps_the_latest_and_what_users_wrote(self):
+  def test_keeps_the_latest_embeddings_and_the_text_of_users(self):
     kmeans = _kmeans()
     users = 'embeddings { tensor_name: "mine" }  # My own.'
     path = os.path.join(kmeans.model_dir, 'projector_config.pbtxt')
@@ -377,7 +377,7 @@ class EmbeddingTest(tf.test.TestCase):
     self.assertEqual(lines[0], users)
     self.assertLen(lines, 6)
 
-  def test_training_goes_on_from_an_earlier_checkpoint(self):
+  def test_training_from_an_earlier_checkpoint_drops_later_embeddings(self):
     kmeans = _kmeans(config={'save_checkpoints_steps': 4})
     self._train(kmeans, 12, 2)
     # The user goes back to step 4, and has removed an embedding.

@@ -162,7 +162,9 @@ class _Cores:
 class WithoutTpuTest(tf.test.TestCase, parameterized.TestCase):
 
   @parameterized.named_parameters(*RULES)
-  def test_does_what_kmeans_does(self, kwargs, unused_steps_per_iteration):
+  def test_results_equal_those_of_kmeans(
+      self, kwargs, unused_steps_per_iteration
+  ):
     def make(model_dir):
       return kmeans_estimator.KMeans(
           K, model_dir, seed=3, config=testing.run_config(), **kwargs
@@ -188,7 +190,7 @@ class WithoutTpuTest(tf.test.TestCase, parameterized.TestCase):
       self.assertAllEqual(one['cluster_index'], another['cluster_index'])
       self.assertAllEqual(one['all_distances'], another['all_distances'])
 
-  def test_export(self):
+  def test_export_has_the_signatures_of_kmeans(self):
     kmeans = kmeans_estimator.KMeans(K)
     on_tpu = tpu_estimator(
         kmeans,
@@ -302,7 +304,9 @@ class CoreTest(tf.test.TestCase, parameterized.TestCase):
           for metric, cores in ((EUCLIDEAN, 1), (COSINE, 1), (EUCLIDEAN, 2))
       )
   )
-  def test_training(self, kwargs, steps_per_iteration, metric, num_cores):
+  def test_training_equals_the_numpy_model(
+      self, kwargs, steps_per_iteration, metric, num_cores
+  ):
     kmeans = kmeans_estimator.KMeans(
         K, initial_clusters=CENTERS, distance_metric=metric, **kwargs
     )
@@ -326,7 +330,7 @@ class CoreTest(tf.test.TestCase, parameterized.TestCase):
     self._train(kmeans, state, num_cores)
 
   @parameterized.named_parameters(*RULES)
-  def test_bad_batch_moves_nothing(self, kwargs, steps_per_iteration):
+  def test_bad_batch_moves_no_center(self, kwargs, steps_per_iteration):
     kmeans = kmeans_estimator.KMeans(K, initial_clusters=CENTERS, **kwargs)
     bad = BATCHES[0].copy()
     bad[7, 3] = np.nan
@@ -342,7 +346,9 @@ class CoreTest(tf.test.TestCase, parameterized.TestCase):
       testing.assert_state(session.run(variables()), state)
 
   @parameterized.named_parameters(*RULES)
-  def test_weights(self, kwargs, steps_per_iteration):
+  def test_weighted_step_equals_one_on_repeated_points(
+      self, kwargs, steps_per_iteration
+  ):
     parameters = parameters_lib.Parameters(
         **{
             'num_clusters': K,
@@ -416,7 +422,7 @@ class CoreTest(tf.test.TestCase, parameterized.TestCase):
             session.run(variables()['clusters']), kmeans.cluster_centers()
         )
 
-  def test_evaluation(self):
+  def test_evaluation_equals_that_on_a_host(self):
     kmeans = trained_on_host()
     metrics = {}
 
@@ -440,7 +446,7 @@ class CoreTest(tf.test.TestCase, parameterized.TestCase):
       expected = kmeans.evaluate(testing.input_fn(*BATCHES))
       self.assertAllClose(session.run(value), expected['score'])
 
-  def test_prediction(self):
+  def test_prediction_equals_that_on_a_host(self):
     kmeans = trained_on_host()
     with self._core(kmeans, MODES.PREDICT) as (session, batch, spec, scaffold):
       self.assertEqual(spec.predictions['all_distances'].shape, [N, K])
@@ -490,7 +496,7 @@ class BuiltTest(tf.test.TestCase, parameterized.TestCase):
   @parameterized.product(
       rule=RULES, mode=[MODES.TRAIN, MODES.EVAL, MODES.PREDICT]
   )
-  def test_rewrite_has_nothing_that_cannot_be_compiled(self, rule, mode):
+  def test_every_rewritten_op_can_be_compiled(self, rule, mode):
     _, kwargs, _ = rule
     model_fn = kmeans_estimator.KMeans(K, **kwargs).tpu_model_fn(input_fn)
 
@@ -536,7 +542,7 @@ class BuiltTest(tf.test.TestCase, parameterized.TestCase):
   @parameterized.product(
       rule=RULES, mode=[MODES.TRAIN, MODES.EVAL, MODES.PREDICT]
   )
-  def test_estimator(self, rule, mode):
+  def test_tpu_estimator_builds_graphs_for_8_cores(self, rule, mode):
     _, kwargs, steps_per_iteration = rule
     folder = testing.temporary_folder(self)
     on_tpu = tpu_estimator(

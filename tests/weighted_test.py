@@ -70,7 +70,7 @@ class ConstructorTest(tf.test.TestCase, parameterized.TestCase):
       (dict(num_starts=3), ValueError, 'num_starts must be 1'),
       (dict(initial_clusters='kmeans'), ValueError, 'initial_clusters'),
   )
-  def test_refuses(self, kwargs, error, message):
+  def test_wrong_arguments_are_refused(self, kwargs, error, message):
     with self.assertRaisesRegex(error, message):
       _kmeans(**kwargs)
 
@@ -105,7 +105,7 @@ class FeaturesTest(tf.test.TestCase, parameterized.TestCase):
       _spec(MODES.TRAIN, features)
 
   @parameterized.parameters(MODES.TRAIN, MODES.EVAL, MODES.PREDICT)
-  def test_column_is_no_coordinate(self, mode):
+  def test_weight_column_is_no_coordinate(self, mode):
     for weights in np.ones([3]), np.ones([3, 1]):
       spec = _spec(
           mode, lambda w=weights: {'x': tf.zeros([3, 2]), 'w': tf.constant(w)}
@@ -135,7 +135,7 @@ class FeaturesTest(tf.test.TestCase, parameterized.TestCase):
 
 class WeightedKMeansTest(tf.test.TestCase, parameterized.TestCase):
 
-  def test_every_method(self):
+  def test_methods_with_weights_equal_kmeans_on_repeated_points(self):
     kmeans = _kmeans(use_mini_batch=False)
     self.assertIs(kmeans.train(WEIGHTED), kmeans)
     plain = kmeans_estimator.KMeans(
@@ -198,7 +198,7 @@ class WeightedKMeansTest(tf.test.TestCase, parameterized.TestCase):
     ):
       _kmeans(model_dir=plain).train(WEIGHTED)
 
-  def test_without_a_column_it_is_kmeans(self):
+  def test_kmeans_goes_on_from_a_model_without_a_weight_column(self):
     folder = testing.temporary_folder(self)
     _kmeans(model_dir=folder, weight_column=None).train(
         testing.input_fn(POINTS)
@@ -207,7 +207,7 @@ class WeightedKMeansTest(tf.test.TestCase, parameterized.TestCase):
     plain.train(testing.input_fn(POINTS))
     self.assertEqual(testing.checkpoint_values(folder)['global_step'], 2)
 
-  def test_wrong_weights_lose_nothing(self):
+  def test_wrong_weights_fail_and_change_no_center(self):
     wrong = WEIGHTS.copy()
     wrong[5] = -2
     kmeans = _kmeans().train(WEIGHTED)
@@ -223,7 +223,7 @@ class WeightedKMeansTest(tf.test.TestCase, parameterized.TestCase):
       kmeans.score(_features(x=POINTS, w=wrong))
     kmeans.train(WEIGHTED)
 
-  def test_several_starts_repeat(self):
+  def test_several_starts_repeat_with_a_seed(self):
     centers = [
         _kmeans(initial_clusters='kmeans_plus_plus', num_starts=3, seed=seed)
         .train(WEIGHTED)
@@ -278,7 +278,7 @@ class StrategiesTest(tf.test.TestCase, parameterized.TestCase):
     if 'Variable' in found[0]:
       self.assertEqual(found[0]['Variable'].dtype, np.float64)
 
-  def test_train_and_evaluate(self):
+  def test_train_and_evaluate_returns_the_weighted_score(self):
     kmeans = _kmeans(use_mini_batch=False)
     result, _ = estimator_lib.train_and_evaluate(
         kmeans,

@@ -31,7 +31,7 @@ def _graph(points, centers, metric=numpy_model.SQUARED_EUCLIDEAN):
   return graph
 
 
-def _train_to_rest(points, centers, metric=numpy_model.SQUARED_EUCLIDEAN):
+def _converge(points, centers, metric=numpy_model.SQUARED_EUCLIDEAN):
   """Trains until a step changes no bit; returns the centers and the inertia.
 
   Raises:
@@ -49,7 +49,7 @@ def _train_to_rest(points, centers, metric=numpy_model.SQUARED_EUCLIDEAN):
 
 
 @implementations.on_every_implementation
-class RestTest(tf.test.TestCase, parameterized.TestCase):
+class ConvergenceTest(tf.test.TestCase, parameterized.TestCase):
 
   @parameterized.parameters(
       *itertools.product(
@@ -64,13 +64,13 @@ class RestTest(tf.test.TestCase, parameterized.TestCase):
     for seed in range(2):
       points = np.random.RandomState(seed).normal(offset, 1, [n, d])
       points = points.astype(dtype)
-      _train_to_rest(points, points[:k], metric)
+      _converge(points, points[:k], metric)
 
   def test_center_of_one_point_equals_the_point(self):
     for value in (7.0, 1e-3, 123456.789):
       for dtype in (np.float32, np.float64):
         points = np.array([[value]], dtype)
-        centers, _ = _train_to_rest(points, points + 1)
+        centers, _ = _converge(points, points + 1)
         self.assertEqual(centers[0, 0], points[0, 0])
 
 
@@ -84,15 +84,15 @@ class FarFromTheOriginTest(tf.test.TestCase, parameterized.TestCase):
     theirs = sklearn.cluster.KMeans(
         4, init=centers, n_init=1, max_iter=100, tol=0
     ).fit(points)
-    ours, inertia = _train_to_rest(points, centers)
+    ours, inertia = _converge(points, centers)
     self.assertAllClose(ours, theirs.cluster_centers_, rtol=1e-12, atol=0)
     self.assertAllClose(inertia, theirs.inertia_, rtol=1e-6)
 
   def test_float32_centers_are_as_close_as_float32_allows(self):
     points, centers = testing.blobs(400, 3, 4, seed=2)
     points, centers = points + np.float32(1e6), centers + np.float32(1e6)
-    ours, _ = _train_to_rest(points, centers)
-    exact, _ = _train_to_rest(points.astype(np.float64), ours)
+    ours, _ = _converge(points, centers)
+    exact, _ = _converge(points.astype(np.float64), ours)
     self.assertAllClose(ours, exact, rtol=0, atol=np.spacing(np.float32(1e6)))
 
   def test_timestamps_have_accurate_centers(self):
@@ -100,7 +100,7 @@ class FarFromTheOriginTest(tf.test.TestCase, parameterized.TestCase):
     starts = 1.75e9 + 86400.0 * np.arange(5)
     points = np.sort(np.repeat(starts, 20) + random.uniform(0, 60, 100))
     points = points[:, np.newaxis]
-    ours, inertia = _train_to_rest(points, points[::20])
+    ours, inertia = _converge(points, points[::20])
     means = points.reshape([5, 20]).mean(axis=1, keepdims=True)
     self.assertAllClose(ours, means, rtol=0, atol=1e-5)
     exact = np.square(points.reshape([5, 20]) - means).sum()
@@ -113,17 +113,17 @@ class FarFromTheOriginTest(tf.test.TestCase, parameterized.TestCase):
     # float64 represents these points exactly, with and without the offset.
     random = np.random.RandomState(d)
     points = np.round(random.normal(0, 1e4, [200, d]) * 8) / 8
-    expected, _ = _train_to_rest(points, points[:k])
-    ours, _ = _train_to_rest(points + offset, points[:k] + offset)
+    expected, _ = _converge(points, points[:k])
+    ours, _ = _converge(points + offset, points[:k] + offset)
     self.assertAllClose(ours - offset, expected, rtol=0, atol=1e-9 * 1e4)
 
   def test_order_and_duplicates_change_only_rounding(self):
     points, centers = testing.blobs(200, 3, 4, seed=7, dtype=np.float64)
-    expected, inertia = _train_to_rest(points, centers)
+    expected, inertia = _converge(points, centers)
     order = np.random.RandomState(0).permutation(len(points))
-    permuted, _ = _train_to_rest(points[order], centers)
+    permuted, _ = _converge(points[order], centers)
     self.assertAllClose(permuted, expected, rtol=1e-12, atol=1e-12)
-    doubled, twice = _train_to_rest(np.repeat(points, 2, axis=0), centers)
+    doubled, twice = _converge(np.repeat(points, 2, axis=0), centers)
     self.assertAllClose(doubled, expected, rtol=1e-12, atol=1e-12)
     self.assertAllClose(twice, 2 * inertia, rtol=1e-9)
 
@@ -144,7 +144,7 @@ class RealDataTest(tf.test.TestCase, parameterized.TestCase):
     theirs = sklearn.cluster.KMeans(
         k, init=centers, n_init=1, max_iter=_MAX_ROUNDS, tol=0
     ).fit(points)
-    _, inertia = _train_to_rest(points, centers)
+    _, inertia = _converge(points, centers)
     self.assertAllClose(inertia, theirs.inertia_, rtol=1e-6)
 
 

@@ -1,10 +1,10 @@
 # Copyright 2026 The kmeans_estimator Authors.
 # SPDX-License-Identifier: Apache-2.0
-"""Starts whole clusters of train.py on this machine, one after the other.
+"""Runs clusters of train.py on this machine, one cluster after the other.
 
-Shows how they get on, stops them, and reports how many rows one and two workers
-train on in a second. All tasks share this machine: two workers are faster than
-one only where one leaves some of its cores idle.
+Shows losses and scores, stops each cluster, and reports the rows per second for
+one worker and for two workers. All tasks share this machine: two workers are
+faster than one worker only if one worker leaves cores idle.
 
 Usage: python cluster.py [--kinds KIND...] [--workers NUMBER...]
                          [--seconds SECONDS]
@@ -29,27 +29,28 @@ import time
 _KINDS = ('parameter_server', 'multi_worker')
 _PROGRAM = os.path.join(os.path.dirname(os.path.abspath(__file__)), 'train.py')
 _BATCH_SIZE = 8192
-# Below those that systems give to whoever connects to somebody.
+# Below the ports that systems assign to outgoing connections.
 _PORTS = range(15_000, 32_000)
 _LINES_OF_FAILURE = 40
 
 
 class Cluster:
-  """Tasks that run train.py; a context that ends them all."""
+  """Tasks that run train.py; a context whose exit kills all tasks."""
 
   def __init__(self, folder, arguments, **jobs):
-    """Finds a free port for each task, and starts none.
+    """Finds a free port for each task, but starts no task.
 
     Args:
-      folder: for the model, and for what else the tasks write.
-      arguments: of train.py.
-      **jobs: number of tasks of each job.
+      folder: the folder for the model and for the tasks' temporary files.
+      arguments: the arguments of train.py.
+      **jobs: the number of tasks of each job.
     """
     self._folder = folder
     self._arguments = arguments
     self._processes = {}
     self._lines = queue.Queue()
-    # All are open until the last is found, so that no port comes twice.
+    # Keep all sockets open until every port is found, so that no port is found
+    # twice.
     with contextlib.ExitStack() as sockets:
       self._addresses = {
           job: [_free_address(sockets) for _ in range(number)]
@@ -60,8 +61,8 @@ class Cluster:
     return self
 
   def __exit__(self, *unused_exception_info):
-    # The model goes with the folder, so there is nothing that a gentler signal
-    # could save.
+    # Kill the tasks: the folder with the model is deleted next, so the tasks
+    # need no time to write a checkpoint.
     for process, _ in self._processes.values():
       process.kill()
     for process, reader in self._processes.values():
@@ -100,10 +101,11 @@ class Cluster:
     self._lines.put((name, RuntimeError(f'{name} ended:\n{"".join(last)}')))
 
   def progress(self):
-    """Shows what the tasks log about their steps, and yields it.
+    """Prints the losses and scores that the tasks log, and yields the steps.
 
     Yields:
-      Name of the task, seconds, and the step, or the score of an evaluation.
+      The name of the task, the time in seconds, and the step; for the
+      evaluator, the score in place of the step.
 
     Raises:
       RuntimeError: a task has ended.
@@ -130,15 +132,15 @@ def _free_address(sockets):
 
 
 def rows_per_second(kind: str, workers: int, seconds: float) -> float:
-  """Trains with a cluster for a while.
+  """Measures the speed of one cluster.
 
   Args:
     kind: one of `_KINDS`.
-    workers: how many tasks train, the chief being one of them.
-    seconds: for how long, once all of them do.
+    workers: the number of training tasks, including the chief.
+    seconds: how long to measure after all tasks have started.
 
   Returns:
-    Rows of all workers per second.
+    The rows per second, over all workers.
   """
   arguments = [f'--batch_size={_BATCH_SIZE}']
   jobs = {'chief': 1, 'evaluator': 1}
@@ -152,8 +154,8 @@ def rows_per_second(kind: str, workers: int, seconds: float) -> float:
       for job in jobs:
         cluster.start(job)
       if kind == 'parameter_server':
-        # The chief has chosen the centers then. A worker that is there before
-        # comes back after 30 seconds only.
+        # Wait until the chief has chosen the centers: a worker that starts
+        # earlier looks again only after 30 seconds.
         next(cluster.progress())
       for index in range(workers - 1):
         cluster.start('worker', index)
@@ -167,7 +169,7 @@ def _measure(cluster, workers, seconds):
     at_work.add(name)
     if name != 'chief0' or len(at_work) <= workers:
       continue
-    # All workers and the evaluator are at work.
+    # Now all workers and the evaluator have logged a loss or a score.
     if start is None:
       start = now, step
     elif now - start[0] >= seconds:
@@ -175,12 +177,30 @@ def _measure(cluster, workers, seconds):
 
 
 def main():
-  parser = argparse.ArgumentParser()
-  parser.add_argument('--kinds', nargs='+', choices=_KINDS, default=_KINDS)
-  parser.add_argument('--workers', nargs='+', type=int, default=(1, 2))
-  parser.add_argument('--seconds', type=float, default=20)
+  parser = argparse.ArgumentParser(description=__doc__.partition('\n')[0])
+  parser.add_argument(
+      '--kinds',
+      nargs='+',
+      choices=_KINDS,
+      default=_KINDS,
+      help='the kinds of cluster to run (both)',
+  )
+  parser.add_argument(
+      '--workers',
+      nargs='+',
+      type=int,
+      default=(1, 2),
+      help='numbers of training tasks, including the chief (1 2)',
+  )
+  parser.add_argument(
+      '--seconds',
+      type=float,
+      default=20,
+      help='how long to measure each cluster (%(default)s)',
+  )
   args = parser.parse_args()
-  # So that the tasks are stopped then, too.
+  # SIGTERM raises SystemExit, so that the context of the cluster kills the
+  # tasks.
   signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
   results = []
   for kind in args.kinds:

@@ -1,9 +1,10 @@
 # Copyright 2026 The kmeans_estimator Authors.
 # SPDX-License-Identifier: Apache-2.0
-"""One task of a cluster that trains one model.
+"""Runs one task of a cluster that trains a model.
 
-The same program runs on every machine; TF_CONFIG says which task it is, see
-README.md. Without TF_CONFIG it trains and evaluates by itself.
+Every machine of the cluster runs this program. The environment variable
+TF_CONFIG gives each machine its task; see README.md. Without TF_CONFIG, the
+program trains and evaluates in one process.
 
 Usage: python train.py MODEL_DIR [--multi_worker] [--batch_size ROWS]
                                     [--steps STEPS]
@@ -25,7 +26,11 @@ ROWS = 200_000
 
 
 def points() -> np.ndarray:
-  """Made up. Your own may be a np.memmap of a file that all machines see."""
+  """Returns random points.
+
+  For your data, you can return a np.memmap of a file that all machines can
+  read.
+  """
   random = np.random.RandomState(0)
   places = random.uniform(-10, 10, [CLUSTERS, COLUMNS])
   noise = random.normal(size=[ROWS, COLUMNS])
@@ -34,23 +39,29 @@ def points() -> np.ndarray:
 
 def main():
   parser = argparse.ArgumentParser()
-  parser.add_argument('model_dir', help='a folder that all machines see')
+  parser.add_argument('model_dir', help='a folder that all machines share')
   parser.add_argument(
       '--multi_worker',
       action='store_true',
-      help='one step of all workers together, instead of parameter servers',
+      help='all workers make each step together, without parameter servers',
   )
   parser.add_argument(
       '--batch_size',
       type=int,
       default=8192,
-      help='rows of a step: of all workers together, where they make it so',
+      help='rows per step; with --multi_worker, over all workers together '
+      '(%(default)s)',
   )
-  parser.add_argument('--steps', type=int, help='when to end; else never')
+  parser.add_argument(
+      '--steps',
+      type=int,
+      help='the step at which training ends; without it, training never ends',
+  )
   args = parser.parse_args()
   tf.compat.v1.logging.set_verbosity(tf.compat.v1.logging.INFO)
 
-  # First of all: it is what connects the workers.
+  # Create the strategy before all other TensorFlow objects: it connects the
+  # workers.
   strategy = None
   if args.multi_worker:
     strategy = tf.distribute.MultiWorkerMirroredStrategy()

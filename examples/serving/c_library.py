@@ -1,12 +1,13 @@
 # Copyright 2026 The kmeans_estimator Authors.
 # SPDX-License-Identifier: Apache-2.0
-"""Asks an exported model through TensorFlow's C library, without its Python.
+"""Queries an exported model through TensorFlow's C library.
 
-What TensorFlow Serving does in C++, and any language with a foreign function
-interface can do: load a SavedModel with `TF_LoadSessionFromSavedModel`, look up
-in its signature what the tensors are called, and run them. The library is the
-one in TensorFlow's wheel, or any other whose path is in LIBTENSORFLOW; of
-Python's packages only NumPy is used. Gives an answer for each row of numbers:
+The program loads a SavedModel with `TF_LoadSessionFromSavedModel`, reads the
+names of the tensors from the signature, and runs them. Any language with a
+foreign function interface can do the same. The C library comes from
+TensorFlow's wheel, or from the path in the environment variable LIBTENSORFLOW.
+NumPy is the only Python package that the program imports. It prints an answer
+for each row of numbers:
 
     python examples/serving/c_library.py MODEL 174,201,231 61,58,23
 """
@@ -48,7 +49,7 @@ class _Output(ctypes.Structure):
 
 
 def load_library() -> ctypes.CDLL:
-  """Opens the C library and declares the functions that are called."""
+  """Opens the C library and declares the functions that this program calls."""
   path = os.environ.get('LIBTENSORFLOW')
   if not path:
     # Finds the package, but does not import it.
@@ -106,10 +107,10 @@ def load_library() -> ctypes.CDLL:
 
 
 class Tensor(NamedTuple):
-  """An input or output of a signature: what its tensor is called, and holds."""
+  """The name and the dtype of an input or output of a signature."""
 
   name: str
-  dtype: Optional[type]  # None: not one of numbers.
+  dtype: Optional[type]  # None: not in `_DTYPES`.
 
 
 class SavedModel:
@@ -142,7 +143,7 @@ class SavedModel:
     self._stack.close()
 
   def __call__(self, signature: str, points: np.typing.ArrayLike) -> np.ndarray:
-    """Gives the one output of a signature for its one input, `[n, d]`."""
+    """Returns the only output of a signature for its only input, `[n, d]`."""
     inputs, outputs = self._signatures[signature]
     (fed,), (fetched,) = inputs.values(), outputs.values()
     points = np.ascontiguousarray(points, fed.dtype)
@@ -197,11 +198,11 @@ def signatures(
   """Reads the signatures in a serialized MetaGraphDef.
 
   Args:
-    meta_graph: as `TF_LoadSessionFromSavedModel` returns it. The numbers of the
-      fields are in tensorflow/core/protobuf/meta_graph.proto.
+    meta_graph: the bytes that `TF_LoadSessionFromSavedModel` returns. The field
+      numbers are in tensorflow/core/protobuf/meta_graph.proto.
 
   Returns:
-    For each signature its inputs and its outputs.
+    The inputs and the outputs of each signature, by name.
   """
   found = {}
   for number, entry in _fields(meta_graph):
@@ -225,7 +226,7 @@ def _entry(message):
 
 
 def _fields(message: bytes) -> Iterator[Tuple[int, Union[int, bytes]]]:
-  """Numbers and values of a protocol buffer's fields, as they are encoded."""
+  """Yields the number and the encoded value of each field of a message."""
   position = 0
 
   def varint():
@@ -253,10 +254,12 @@ def main() -> None:
   parser = argparse.ArgumentParser(
       description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
   )
-  parser.add_argument('model', help='folder with saved_model.pb')
-  parser.add_argument('row', nargs='+', help='numbers with commas between them')
+  parser.add_argument('model', help='the folder with saved_model.pb')
+  parser.add_argument('row', nargs='+', help='a point, such as 61,58,23')
   parser.add_argument(
-      '--signature', default='serving_default', help='(%(default)s)'
+      '--signature',
+      default='serving_default',
+      help='the signature to call (%(default)s)',
   )
   args = parser.parse_args()
   points = [[float(x) for x in row.split(',')] for row in args.row]

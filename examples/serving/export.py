@@ -2,9 +2,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """Trains a palette of sixteen colours and exports it for TensorFlow Serving.
 
-The colours are those of a photograph that scikit-learn ships. Writes a new
-version of the model `palette`, with requests that warm a server up before it
-answers its first client, and the same model as palette.tflite:
+The program clusters the colours of a photograph that scikit-learn ships. It
+writes a new version of the model `palette`, with warm-up requests, which a
+server sends itself before it answers its first client. It also writes the model
+as palette.tflite:
 
     python examples/serving/export.py FOLDER
 """
@@ -28,7 +29,7 @@ WARM_UP_ROWS = (1, 100)
 
 
 def mini_batches() -> tf.data.Dataset:
-  """Pixels of the photograph, float32 `[4096, 3]` from 0 to 255."""
+  """Returns batches of pixels, float32 `[4096, 3]` from 0 to 255."""
   images = importlib.resources.files('sklearn.datasets.images')
   jpeg = tf.io.read_file(str(images / 'china.jpg'))
   pixels = tf.reshape(tf.image.decode_jpeg(jpeg, channels=3), [-1, 3])
@@ -37,13 +38,13 @@ def mini_batches() -> tf.data.Dataset:
 
 
 def serving_input_receiver_fn():
-  """What a request holds: colours, which the signature calls `rgb`."""
+  """Returns the input of a request: colours, named `rgb` in the signature."""
   rgb = tf.compat.v1.placeholder(tf.float32, [None, 3], 'rgb')
   return estimator_lib.export.ServingInputReceiver(rgb, {'rgb': rgb})
 
 
 def write_warm_up_requests(path: str) -> None:
-  """Requests that a server sends itself when it loads the model."""
+  """Writes requests that a server sends itself when it loads the model."""
   with tf.io.TFRecordWriter(path) as writer:
     for signature in SIGNATURES:
       for rows in WARM_UP_ROWS:
@@ -63,7 +64,7 @@ def main() -> None:
   parser = argparse.ArgumentParser(
       description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
   )
-  parser.add_argument('folder', help='where models are kept')
+  parser.add_argument('folder', help='the folder to write the models to')
   folder = parser.parse_args().folder
 
   kmeans = kmeans_estimator.KMeans(

@@ -1,9 +1,10 @@
 # Copyright 2026 The kmeans_estimator Authors.
 # SPDX-License-Identifier: Apache-2.0
-"""Asks TensorFlow Serving by gRPC which colours of the palette are nearest.
+"""Asks TensorFlow Serving by gRPC which palette colours are nearest.
 
-First reads from the model's metadata what a request must hold and what comes
-back, then sends the colours; prints what the server says to both.
+The program first asks the server for the model's signature, which describes the
+inputs and outputs of a request. Then it sends the colours. It prints the
+signature and the reply.
 
     python examples/serving/grpc_client.py localhost:8500 174,201,231 61,58,23
 """
@@ -20,7 +21,7 @@ TIMEOUT_SECONDS = 10
 
 
 def signatures(stub, model: str):
-  """The SignatureDefs of a served model, by name."""
+  """Returns the SignatureDefs of a served model, by name."""
   request = get_model_metadata_pb2.GetModelMetadataRequest(
       metadata_field=['signature_def']
   )
@@ -35,11 +36,15 @@ def main() -> None:
   parser = argparse.ArgumentParser(
       description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
   )
-  parser.add_argument('server', help='HOST:PORT')
-  parser.add_argument('row', nargs='+', help='numbers with commas between them')
-  parser.add_argument('--model', default='palette', help='(%(default)s)')
+  parser.add_argument('server', help='the address of the server, HOST:PORT')
+  parser.add_argument('row', nargs='+', help='a point, such as 61,58,23')
   parser.add_argument(
-      '--signature', default='serving_default', help='(%(default)s)'
+      '--model', default='palette', help='the name of the model (%(default)s)'
+  )
+  parser.add_argument(
+      '--signature',
+      default='serving_default',
+      help='the signature to call (%(default)s)',
   )
   args = parser.parse_args()
   rows = [[float(x) for x in row.split(',')] for row in args.row]

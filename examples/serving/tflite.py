@@ -1,6 +1,6 @@
 # Copyright 2026 The kmeans_estimator Authors.
 # SPDX-License-Identifier: Apache-2.0
-"""Asks the palette in TensorFlow Lite, as a phone would.
+"""Queries the palette in TensorFlow Lite, as a phone does.
 
     python examples/serving/tflite.py FOLDER/palette.tflite 174,201,231 61,58,23
 """
@@ -15,8 +15,8 @@ def main() -> None:
   parser = argparse.ArgumentParser(
       description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
   )
-  parser.add_argument('model', help='file that ends in .tflite')
-  parser.add_argument('row', nargs='+', help='numbers with commas between them')
+  parser.add_argument('model', help='the .tflite file')
+  parser.add_argument('row', nargs='+', help='a point, such as 61,58,23')
   args = parser.parse_args()
   rows = [[float(x) for x in row.split(',')] for row in args.row]
 

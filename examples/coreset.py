@@ -3,16 +3,16 @@
 """Clusters shards one by one, then their centers, with counts as weights.
 
 No machine needs to hold more than one shard. Each shard is clustered into many
-more centers than there are to be in the end, and is then represented by these
-centers: each stands for the points of its cluster, whose number is its weight.
-The centers of all shards are few enough to be clustered at once. They are a
-coreset (S. Har-Peled and S. Mazumdar, "On coresets for k-means and k-median
+more centers than the final model needs. These centers then represent the shard;
+the weight of a center is the number of points in its cluster. The centers of
+all shards are few enough to cluster them at once. They are a coreset
+(S. Har-Peled and S. Mazumdar, "On coresets for k-means and k-median
 clustering", 2004).
 
-The program compares this with clustering all points at once: time, memory
-beyond what a process with TensorFlow needs anyway, and inertia, which is the
-squared distances of all points to their nearest centers, in sum. It prints a
-table and draws the centers of both ways.
+The program compares this method with clustering all points at once. It compares
+the time, the memory that the method adds to a process with TensorFlow, and the
+inertia: the sum of the squared distances of all points to their nearest center.
+It prints a table and draws the centers of both methods.
 
     python examples/coreset.py --output coreset.png
 """
@@ -40,7 +40,7 @@ STEPS = 20
 
 
 class Result(NamedTuple):
-  """What a way of clustering gives, and what it needs."""
+  """The centers that one method finds, and the time and memory it takes."""
 
   centers: np.ndarray
   seconds: float
@@ -48,7 +48,7 @@ class Result(NamedTuple):
 
 
 def shard(number: int, rows: int) -> np.ndarray:
-  """Reads a shard; here it is drawn, the same one for the same number."""
+  """Draws the points of a shard: the same points for the same number."""
   of_all = np.random.default_rng(0)
   places = of_all.uniform(-30, 30, [CLUSTERS, DIMENSIONS])
   shares = of_all.dirichlet(np.full(CLUSTERS, 5.0))
@@ -58,7 +58,7 @@ def shard(number: int, rows: int) -> np.ndarray:
 
 
 def at_once(shards: int, rows: int) -> np.ndarray:
-  """Clusters all points, which have to fit in memory; returns the centers."""
+  """Clusters all points, which must fit in memory; returns the centers."""
   points = np.concatenate([shard(i, rows) for i in range(shards)])
   kmeans = kmeans_estimator.WeightedKMeans(
       CLUSTERS,
@@ -73,7 +73,11 @@ def at_once(shards: int, rows: int) -> np.ndarray:
 
 
 def by_coreset(shards: int, rows: int) -> np.ndarray:
-  """Clusters shard by shard, then the shards' centers; returns the centers."""
+  """Clusters each shard, then the centers of all shards.
+
+  Returns:
+    The centers of the second clustering.
+  """
   centers, counts = [], []
   for i in range(shards):
     input_fn = kmeans_estimator.inputs.array_input_fn(shard(i, rows))
@@ -108,18 +112,18 @@ WAYS = {'all points at once': at_once, 'coreset of shards': by_coreset}
 def measured(
     cluster: Callable[[int, int], np.ndarray], shards: int, rows: int
 ) -> Tuple[np.ndarray, float, float]:
-  """Clusters in this process, which should do nothing else.
+  """Runs and measures one method in this process, which must do nothing else.
 
   Args:
     cluster: one of `WAYS`.
-    shards: number of shards.
-    rows: rows of a shard.
+    shards: the number of shards.
+    rows: the number of rows in a shard.
 
   Returns:
-    The elements of a `Result`, which a process can send where no `Result` is
-    known.
+    The elements of a `Result`, in a plain tuple: another process can unpickle
+    the tuple without this program.
   """
-  # What the first session of a process needs does not count.
+  # Do not measure the one-time cost of a process's first session.
   kmeans_estimator.KMeans(1).train(
       kmeans_estimator.inputs.array_input_fn(np.zeros([9, 1], np.float32)),
       steps=1,
@@ -136,7 +140,7 @@ def _peak_megabytes() -> float:
 
 
 def inertia(centers: np.ndarray, shards: int, rows: int) -> float:
-  """The squared distances of all points to the nearest centers, in sum."""
+  """Returns the sum of the squared distances of points to nearest centers."""
   total = 0.0
   for i in range(shards):
     for block in np.array_split(shard(i, rows), max(1, rows // 10_000)):
@@ -146,7 +150,7 @@ def inertia(centers: np.ndarray, shards: int, rows: int) -> float:
 
 
 def draw(results, points: np.ndarray) -> figure_lib.Figure:
-  """Some points, and the centers of both ways, in the first two dimensions."""
+  """Draws points and the centers of both methods, in two dimensions."""
   figure = figure_lib.Figure(figsize=(9, 4.5), layout='constrained')
   for axes, (name, result) in zip(figure.subplots(1, 2), results.items()):
     axes.scatter(*points[:, :2].T, s=2, color='lightgray')
@@ -164,15 +168,20 @@ def main() -> None:
       '--output',
       default='coreset.png',
       metavar='PATH.png',
-      help='where to write the picture (%(default)s)',
+      help='the file to write the picture to (%(default)s)',
   )
-  parser.add_argument('--shards', type=int, default=10, help='(%(default)s)')
   parser.add_argument(
-      '--rows', type=int, default=200_000, help='rows of a shard (%(default)s)'
+      '--shards', type=int, default=10, help='number of shards (%(default)s)'
+  )
+  parser.add_argument(
+      '--rows',
+      type=int,
+      default=200_000,
+      help='number of rows in a shard (%(default)s)',
   )
   args = parser.parse_args()
 
-  # A process for each way, as memory is that of a process.
+  # Run each method in a new process: peak memory is measured per process.
   context = multiprocessing.get_context('spawn')
   results = {}
   for name, way in WAYS.items():

@@ -1,12 +1,14 @@
 # Copyright 2026 The kmeans_estimator Authors.
 # SPDX-License-Identifier: Apache-2.0
-"""Trains with several numbers of clusters, and shows which of them fits.
+"""Trains with several numbers of clusters, and shows which number fits.
 
-The score falls with every further cluster, so the lowest score says nothing.
-Look for two things. The score falls steeply up to the right k and slowly beyond
-it: a bend. The silhouette, which compares the distance to a point's own cluster
-with the distance to the next one, is largest at the right k. For each k the
-best of several starts counts: a bad start looks like a wrong k.
+The score falls with every additional cluster, so the lowest score does not show
+the right k. Two curves show it. The curve of the score bends: it falls steeply
+up to the right k, and slowly beyond the right k. The silhouette is largest at
+the right k; it compares a point's distance to its cluster with the distance to
+the nearest other cluster. For each k the program trains several models, which
+start from different centers, and uses the model with the best score. Bad
+initial centers would make the right k look wrong.
 
     python examples/gallery/choosing_k.py --output picture.png
 """
@@ -26,7 +28,7 @@ PLACES = [(0, 0), (6, 1), (2, 6), (8, 7), (-4, 7)]
 
 
 def train(points: np.ndarray, num_clusters: int, seed: int):
-  """Clusters all points; returns the score and the Estimator."""
+  """Trains on all points; returns the score and the Estimator."""
   every_point = kmeans_estimator.inputs.array_input_fn(points)
   kmeans = kmeans_estimator.KMeans(
       num_clusters,
@@ -45,7 +47,7 @@ def main() -> None:
   )
   parser.add_argument(
       '--output', default='choosing_k.png', metavar='PATH.png',
-      help='where to write the picture (%(default)s)',
+      help='the file to write the picture to (%(default)s)',
   )  # pyformat: disable
   output = parser.parse_args().output
 
@@ -78,7 +80,7 @@ def main() -> None:
 
 
 def draw(points, scores, silhouettes, best, clusters) -> figure_lib.Figure:
-  """Score and silhouette over k, and the points by their best clusters."""
+  """Draws score and silhouette over k, and the clusters for the best k."""
   figure = figure_lib.Figure(figsize=(10, 3.4), dpi=100, layout='constrained')
   left, middle, right = figure.subplots(1, 3)
   left.plot(NUMBERS, np.min(scores, axis=1), color='tab:blue')

@@ -2,11 +2,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """Clusters pictures of handwritten digits, without being told their labels.
 
-Each of 1797 pictures of 8 x 8 pixels is a point of 64 coordinates, and each
-center is a picture again: the mean of those in its cluster. The table shows how
-clusters and labels meet: a good clustering has one large number in each row.
-k-means starts four times, at centers that k-means++ chooses, and the start with
-the best score is kept.
+Each of 1797 pictures of 8 x 8 pixels is a point with 64 coordinates. Each
+center is a picture, too: the mean of the pictures in its cluster. The table
+counts the pictures with each label in each cluster: a good clustering has one
+large number in each row. The program trains four models, whose initial centers
+k-means++ chooses, and keeps the model with the best score.
 
     python examples/gallery/handwritten_digits.py --output picture.png
 """
@@ -24,7 +24,7 @@ STARTS = 4
 
 
 def best_of(input_fn, starts: int) -> kmeans_estimator.KMeans:
-  """Trains from several starts, and keeps the model with the best score."""
+  """Trains several models, and returns the model with the best score."""
   models = {}
   for seed in range(starts):
     kmeans = kmeans_estimator.KMeans(
@@ -46,7 +46,7 @@ def main() -> None:
   )
   parser.add_argument(
       '--output', default='handwritten_digits.png', metavar='PATH.png',
-      help='where to write the picture (%(default)s)',
+      help='the file to write the picture to (%(default)s)',
   )  # pyformat: disable
   output = parser.parse_args().output
 
@@ -58,17 +58,19 @@ def main() -> None:
   clusters = np.fromiter(kmeans.predict_cluster_index(every_picture), np.int64)
   table = np.zeros([CLUSTERS, 10], int)
   np.add.at(table, (clusters, digits.target), 1)
-  # Rows in the order of their most frequent label.
+  # Sort the rows by their most frequent label.
   order = np.argsort(table.argmax(1), kind='stable')
   right = table.max(1).sum() / len(pictures)
-  print(f'{right:.1%} have the most frequent label of their cluster')
+  print(
+      f'{right:.1%} of pictures have the most frequent label of their cluster'
+  )
 
   draw(kmeans.cluster_centers()[order], table[order]).savefig(output)
   print('wrote', output)
 
 
 def draw(centers, table) -> figure_lib.Figure:
-  """The centers as pictures, each with its row of clusters against labels."""
+  """Draws the centers as pictures, and the table of clusters and labels."""
   figure = figure_lib.Figure(figsize=(7.6, 4.8), dpi=100, layout='constrained')
   left, right = figure.subfigures(1, 2, width_ratios=[2, 5])
   left.suptitle('centers')

@@ -2,12 +2,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """Draws a photograph in sixteen colours, with the palette beside it.
 
-Each pixel is a point: its red, green and blue. Full-batch training (Lloyd's
-algorithm) ends in different palettes from different starts. So several starts
-train on a sample of the pixels, which takes no time, and the best of them goes
-on with all pixels. The centers are the palette, and each pixel takes the colour
-of its cluster's center. The program prints the palette and the score: the
-squared distances of all pixels to the nearest colour, in sum.
+Each pixel is a point with the coordinates red, green and blue. Full-batch
+training (Lloyd's algorithm) finds different palettes from different initial
+centers. So the program trains eight models on a sample of the pixels, which
+takes little time. Then it trains on all pixels, from the centers of the model
+with the best score. The centers are the palette, and each pixel gets the colour
+of its cluster's center. The program prints the palette and the score: the sum
+of the squared distances of all pixels to their nearest colour.
 
     python examples/gallery/photograph_colours.py --output picture.png
 """
@@ -26,7 +27,7 @@ STARTS = 8
 
 
 def photograph() -> np.ndarray:
-  """A photograph that scikit-learn ships, `[height, width, 3]` from 0 to 1."""
+  """Returns a photograph of scikit-learn, `[height, width, 3]` from 0 to 1."""
   return datasets.load_sample_image('china.jpg').astype(np.float32) / 255
 
 
@@ -48,7 +49,7 @@ def main() -> None:
   )
   parser.add_argument(
       '--output', default='photograph_colours.png', metavar='PATH.png',
-      help='where to write the picture (%(default)s)',
+      help='the file to write the picture to (%(default)s)',
   )  # pyformat: disable
   output = parser.parse_args().output
 
@@ -76,10 +77,10 @@ def main() -> None:
 
 
 def draw(original, drawn, palette, shares) -> figure_lib.Figure:
-  """The photograph, the same in few colours, and the palette by share."""
+  """Draws the photograph, its copy in few colours, and the palette."""
   figure = figure_lib.Figure(figsize=(6.8, 2.35), dpi=100, layout='constrained')
   left, right, bar = figure.subplots(1, 3, width_ratios=[10, 10, 2])
-  # Half the size, which makes a small file.
+  # Draw every second pixel, which makes the file small.
   for axes, image, title in (
       (left, original[::2, ::2], 'photograph'),
       (right, drawn[::2, ::2], f'in {len(palette)} colours'),

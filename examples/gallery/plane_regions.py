@@ -3,8 +3,9 @@
 """Shows the region of each center in the plane, and how the centers moved.
 
 All initial centers lie close together in the middle. Each step of full-batch
-training moves every center to the mean of the points in its region, and the
-regions follow. A hook reads the centers before each step, for their paths.
+training moves every center to the mean of the points in its region, and so
+changes the regions. A hook records the centers before each step, and the
+program draws their paths.
 
     python examples/gallery/plane_regions.py --output picture.png
 """
@@ -23,7 +24,7 @@ STEPS = 40
 
 
 class CentersHook(tf.compat.v1.train.SessionRunHook):
-  """Keeps the centers before each step, and after the last one."""
+  """Records the centers before each step, and after the last step."""
 
   def __init__(self):
     self.centers = []
@@ -46,7 +47,7 @@ def main() -> None:
   )
   parser.add_argument(
       '--output', default='plane_regions.png', metavar='PATH.png',
-      help='where to write the picture (%(default)s)',
+      help='the file to write the picture to (%(default)s)',
   )  # pyformat: disable
   output = parser.parse_args().output
 
@@ -66,10 +67,10 @@ def main() -> None:
       relative_tolerance=0,
   )
   kmeans.train(every_point, steps=STEPS, hooks=[paths])
-  print(f'came to rest after {len(paths.centers) - 2} steps')
+  print(f'centers came to rest after {len(paths.centers) - 2} steps')
   print(f'score {kmeans.score(every_point):.1f}')
 
-  # The region of a center: the places whose nearest center it is.
+  # The region of a center: all places whose nearest center is this center.
   margin = 0.05 * np.ptp(points, axis=0)
   low, high = points.min(0) - margin, points.max(0) + margin
   x, y = np.meshgrid(*np.linspace(low, high, 400).T)
@@ -84,7 +85,7 @@ def main() -> None:
 
 
 def draw(points, regions, corners, paths) -> figure_lib.Figure:
-  """Points over coloured regions, with a line from first to last center."""
+  """Draws the points, the coloured regions, and the paths of the centers."""
   figure = figure_lib.Figure(figsize=(6, 4.4), dpi=100, layout='constrained')
   axes = figure.subplots()
   (left, bottom), (right, top) = corners

@@ -2,11 +2,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """Trains on a stream of batches with `train_and_evaluate`, and draws curves.
 
-The stream never ends and no batch comes twice, as with readings of sensors or
-clicks. Mini-batch training sees each batch once. After every 10 steps a
-checkpoint is written and evaluated on points that were held out, and
-`hooks.ClusterSummaryHook` writes how far the centers move. The curves come from
-the event files that TensorBoard reads.
+The stream never ends and never repeats a batch, like the readings of a sensor.
+Mini-batch training uses each batch once. After every 10 steps,
+`train_and_evaluate` writes a checkpoint and computes its score on held-out
+points, which training does not use. `hooks.ClusterSummaryHook` records how far
+the centers move. The program draws the curves from the event files, which
+TensorBoard can show, too.
 
     python examples/gallery/stream.py --output picture.png
 """
@@ -37,7 +38,7 @@ _, _, CENTERS = datasets.make_blobs(
 
 
 def batches(seed: int = 0):
-  """Gives batches without end."""
+  """Yields batches without end."""
   random = np.random.RandomState(seed)
   while True:
     points = CENTERS[random.randint(CLUSTERS, size=BATCH)]
@@ -51,7 +52,7 @@ def stream() -> tf.data.Dataset:
 
 
 def summaries(folder: str):
-  """Reads event files: for each tag, the steps and the values."""
+  """Returns the steps and the values of each tag in the event files."""
   found = collections.defaultdict(dict)
   for name in sorted(os.listdir(folder)):
     if 'tfevents' in name:
@@ -69,7 +70,7 @@ def main() -> None:
   )
   parser.add_argument(
       '--output', default='stream.png', metavar='PATH.png',
-      help='where to write the picture (%(default)s)',
+      help='the file to write the picture to (%(default)s)',
   )  # pyformat: disable
   output = parser.parse_args().output
 
@@ -97,14 +98,14 @@ def main() -> None:
     centers = kmeans.cluster_centers()
     train, evaluate = summaries(model_dir), summaries(kmeans.eval_dir())
   first, last = evaluate['score'][1][[0, -1]]
-  print(f'score of the held-out points: {first:.0f}, in the end {last:.0f}')
+  print(f'score of the held-out points: first {first:.0f}, last {last:.0f}')
 
   draw(train, evaluate, held_out, centers).savefig(output)
   print('wrote', output)
 
 
 def draw(train, evaluate, held_out, centers) -> figure_lib.Figure:
-  """Losses, how far centers moved, and the points with the last centers."""
+  """Draws losses, movements of centers, and points with the last centers."""
   figure = figure_lib.Figure(figsize=(10, 3.4), dpi=100, layout='constrained')
   left, middle, right = figure.subplots(1, 3)
   steps, losses = train['loss']

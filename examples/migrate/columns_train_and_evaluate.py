@@ -1,4 +1,4 @@
-"""Feature columns, train_and_evaluate and an export, as of TensorFlow 1.15.
+"""Uses feature columns, train_and_evaluate and an export in TensorFlow 1.15.
 
 On today's TensorFlow:
 
@@ -14,9 +14,9 @@ import numpy as np
 import tensorflow as tf
 
 FLAGS = tf.app.flags.FLAGS
-tf.app.flags.DEFINE_integer('num_clusters', 3, 'How many kinds of customers.')
+tf.app.flags.DEFINE_integer('num_clusters', 3, 'Number of clusters.')
 tf.app.flags.DEFINE_integer('max_steps', 60, 'Training steps.')
-tf.app.flags.DEFINE_string('model_dir', None, 'Where the model goes.')
+tf.app.flags.DEFINE_string('model_dir', None, 'Folder for the model.')
 
 PLANS = ['free', 'basic', 'business']
 

@@ -1,4 +1,4 @@
-"""Mini-batches from NumPy arrays, as written for TensorFlow 1.4.
+"""Trains on mini-batches of NumPy arrays; written for TensorFlow 1.4.
 
 On today's TensorFlow:
 

@@ -1,4 +1,4 @@
-"""A program in the style of TensorFlow 1.15's documentation of KMeans.
+"""Trains in a loop, as the documentation of TensorFlow 1.15's KMeans does.
 
 On today's TensorFlow:
 
@@ -30,6 +30,6 @@ for _ in range(10):
   print('score:', model.score(points_once))
 print('cluster centers:', centers)
 
-# Which point went where?
+# Print the cluster of each point.
 for point, index in zip(POINTS, model.predict_cluster_index(points_once)):
   print('point:', point, 'is in cluster', index, 'centered at', centers[index])

@@ -81,7 +81,7 @@ class ProgramsTest(absltest.TestCase):
 
   def test_plane_regions_reaches_a_low_score(self):
     steps, score = self._run('plane_regions')
-    self.assertRegex(steps, r'^came to rest after \d+ steps$')
+    self.assertRegex(steps, r'^centers came to rest after \d+ steps$')
     # The best that there is; about 3630 is the score of the true centers.
     self.assertLess(self._score(score), 3800)
 

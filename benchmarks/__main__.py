@@ -16,9 +16,9 @@ import argparse
 import os
 
 # The libraries read these variables when they are imported. TensorFlow's
-# start-up messages would hide the results. TensorFlow must not use a GPU, as
-# the other libraries use none. And waiting threads of one library must not
-# spin, which would slow down the next contender.
+# start-up messages would hide the results. TensorFlow must not use a GPU,
+# because the other libraries use no GPU. Waiting OpenMP threads of one library
+# must not spin: they would slow down the next contender.
 os.environ.setdefault('TF_CPP_MIN_LOG_LEVEL', '3')
 os.environ.setdefault('CUDA_VISIBLE_DEVICES', '')
 os.environ.setdefault('OMP_WAIT_POLICY', 'PASSIVE')
@@ -37,10 +37,14 @@ def main() -> None:
       description=__doc__,
       formatter_class=argparse.RawDescriptionHelpFormatter,
   )
-  parser.add_argument('cases', nargs='*', metavar='CASE')
-  parser.add_argument('--list', action='store_true', help='name the cases')
   parser.add_argument(
-      '--rounds', type=int, default=7, help='rounds of a case (%(default)s)'
+      'cases', nargs='*', metavar='CASE', help='beginning of a case name'
+  )
+  parser.add_argument(
+      '--list', action='store_true', help='print the names of the cases'
+  )
+  parser.add_argument(
+      '--rounds', type=int, default=7, help='rounds per case (%(default)s)'
   )
   parser.add_argument(
       '--seconds',
@@ -57,7 +61,7 @@ def main() -> None:
   parser.add_argument(
       '--no-memory',
       action='store_true',
-      help='measure only time; peak memory takes a process for each contender',
+      help='measure only time; peak memory needs a new process per contender',
   )
   args = parser.parse_args()
   try:

@@ -1,6 +1,6 @@
 # Copyright 2026 The kmeans_estimator Authors.
 # SPDX-License-Identifier: Apache-2.0
-"""Cases that call an Estimator's methods, with their sessions and files."""
+"""Cases that call methods of an Estimator, which open sessions and files."""
 
 import functools
 import subprocess
@@ -25,7 +25,7 @@ _CLASSES = {
 
 
 def train(n: int, d: int, k: int) -> Dict[str, timing.Contender]:
-  """Measures repeated `train(steps=1)` of a model that has its centers."""
+  """Measures `train(steps=1)` of a model whose centers are chosen."""
   points, _ = data.clusters(n, d, k)
   return _calls(points, k, _train)
 
@@ -33,9 +33,10 @@ def train(n: int, d: int, k: int) -> Dict[str, timing.Contender]:
 def first_train(
     n: int, d: int, k: int, initial_clusters: str
 ) -> Dict[str, timing.Contender]:
-  """Measures the first `train(steps=1)` of a model, which chooses centers."""
+  """Measures the first `train(steps=1)` of a model; it chooses the centers."""
   points, _ = data.clusters(n, d, k)
-  # Batches for k-MC2: a center takes a chain of 200 points.
+  # k-MC2 chooses each center by a chain of 200 points, so it needs several
+  # batches.
   input_fn = documented_input_fn(points, num_epochs=k)
   return {
       name: timing.Contender(
@@ -51,7 +52,7 @@ def _train(estimator, input_fn, hooks=()):
 
 
 def score(n: int, d: int, k: int) -> Dict[str, timing.Contender]:
-  """Measures one-step `evaluate`, which is all the work of `score`."""
+  """Measures `evaluate(steps=1)`, which does all the work of `score`."""
   points, _ = data.clusters(n, d, k)
   return _calls(
       points,
@@ -63,7 +64,7 @@ def score(n: int, d: int, k: int) -> Dict[str, timing.Contender]:
 
 
 def documented_loop(n: int, d: int, k: int) -> Dict[str, timing.Contender]:
-  """Measures the documented example: ten times train, get centers, score."""
+  """Measures the documented example: train, get centers and score ten times."""
   points, _ = data.clusters(n, d, k)
   input_fn = documented_input_fn(points)
 
@@ -93,7 +94,7 @@ def transform(n: int, d: int, k: int) -> Dict[str, timing.Contender]:
 
 
 def array(n: int, d: int, k: int) -> Dict[str, timing.Contender]:
-  """Measures `train(steps=1)` on an array: as a constant, and as our input."""
+  """Measures `train(steps=1)` on `array_input_fn` and on a constant tensor."""
   points, centers = data.clusters(n, d, k)
   contenders = {}
   for name, input_fn in (
@@ -117,7 +118,7 @@ def documented_input_fn(
 
 
 def imports() -> Dict[str, timing.Contender]:
-  """Measures processes that import TensorFlow with and without KMeans."""
+  """Measures a process that imports TensorFlow, with and without KMeans."""
   return {
       name: timing.Contender(
           lambda code=code: subprocess.run(
@@ -127,7 +128,7 @@ def imports() -> Dict[str, timing.Contender]:
           )
       )
       for name, code in (
-          # The package imports its modules when a name is first used.
+          # The package imports its modules when a program first uses a name.
           (
               timing.OURS,
               'import tensorflow, kmeans_estimator; kmeans_estimator.KMeans',
@@ -142,7 +143,7 @@ def _estimator(name, k, **kwargs) -> Any:
 
 
 def _makers(k, initial_clusters) -> Dict[str, Callable[[], Any]]:
-  """Returns functions that make new Estimators: both, and a trivial one."""
+  """Returns functions that make new Estimators: KMeans, and a trivial model."""
   makers = {
       name: functools.partial(
           # The reference needs a seed for k-means++.
@@ -173,7 +174,7 @@ def _calls(points, k, call) -> Dict[str, timing.Contender]:
 
 
 def _no_model(features, mode):
-  """Sums the features; a call with it shows the cost of any Estimator."""
+  """Sums the features: a model that shows the cost of any Estimator."""
   step = tf.compat.v1.train.get_or_create_global_step()
   return estimator_lib.EstimatorSpec(
       mode, loss=tf.reduce_sum(features), train_op=step.assign_add(1)
@@ -188,7 +189,7 @@ def _graph_facts(estimator, input_fn, call) -> Dict[str, Any]:
 
 
 class _SizeHook(tf.compat.v1.train.SessionRunHook):
-  """Counts the nodes of the session's graph, and of its functions."""
+  """Counts the nodes of the session's graph and of the graph's functions."""
 
   nodes = 0
 

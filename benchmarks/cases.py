@@ -80,7 +80,9 @@ CASES.update(
 
 
 def matching(beginnings: Sequence[str]) -> Dict[str, _Case]:
-  """Returns the cases whose names have one of the beginnings; [] gives all.
+  """Returns the cases whose names have one of the beginnings.
+
+  Without beginnings, returns all cases.
 
   Raises:
     ValueError: no case has one of the beginnings.

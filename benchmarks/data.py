@@ -16,12 +16,12 @@ def clusters(
     n: number of points.
     d: number of columns.
     k: number of clusters.
-    separated: True: the clusters do not overlap; False: they do.
+    separated: whether the clusters are far enough apart not to overlap.
 
   Returns:
     float32 `[n, d]`, the points, and float32 `[k, d]`, initial centers: one
-    point of each cluster. With the same initial centers all contenders do the
-    same steps.
+    point of each cluster. With the same initial centers, all contenders make
+    the same steps.
   """
   random = np.random.default_rng(1)
   centers = random.uniform(0, 500, [k, d])
@@ -40,8 +40,8 @@ def inertia(points: np.ndarray, centers: np.ndarray) -> float:
   """Returns the sum of squared distances of points to their nearest centers."""
   total = 0.0
   for block in np.array_split(points, -(-len(points) // 10_000)):
-    # The expanded square only finds the nearest center; the distance to it is
-    # computed without cancellation.
+    # The expanded square only finds the nearest center. The distance to this
+    # center is computed without cancellation.
     nearest = (
         np.square(centers).sum(1) - 2 * block.astype(np.float64) @ centers.T
     ).argmin(1)

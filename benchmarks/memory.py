@@ -12,9 +12,9 @@ import subprocess
 import sys
 from typing import Any, Callable, Optional
 
-# Contenders that run TensorFlow. Its allocator never returns memory: later
-# sessions of the process reuse it. Only the first call in a process shows the
-# memory that it needs, so each of these contenders is measured in a new
+# Contenders that run TensorFlow. TensorFlow's allocator never returns memory:
+# later sessions of the process reuse it. Only the first call in a process shows
+# how much memory a call needs, so each of these contenders is measured in a new
 # process.
 _KEEP_MEMORY = (
     'ours',
@@ -75,7 +75,7 @@ def _status_mb(field) -> float:
 
 
 def main() -> None:
-  # Here, as cases import what imports this module.
+  # Import the cases, and so TensorFlow, only in a process that runs a case.
   from benchmarks import cases  # pylint: disable=g-import-not-at-top
 
   case, contender = sys.argv[1:]

@@ -1,6 +1,6 @@
 # Copyright 2026 The kmeans_estimator Authors.
 # SPDX-License-Identifier: Apache-2.0
-"""Libraries to compare with; each is None if it is not installed."""
+"""Libraries to compare with; a library that is not installed is None."""
 
 try:
   import faiss

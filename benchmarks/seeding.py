@@ -58,7 +58,7 @@ def kmc2(n: int, d: int, k: int) -> Dict[str, timing.Contender]:
       init_op = module.KMeans(
           batch.read_value(), k, clustering_ops.KMC2_INIT, random_seed=1
       ).training_graph()[4]
-      # Initialises all variables but the batch.
+      # Initialises all variables except the batch, which is the first variable.
       start = tf1.variables_initializer(tf1.global_variables()[1:])
     session = tf1.Session(graph=graph)
     session.run(batch.initializer, {placeholder: points})

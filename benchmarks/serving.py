@@ -1,6 +1,6 @@
 # Copyright 2026 The kmeans_estimator Authors.
 # SPDX-License-Identifier: Apache-2.0
-"""Cases that send requests to exported models, and report their size."""
+"""Cases that send requests to exported models, and report the models' size."""
 
 import os
 from typing import Any, Dict
@@ -24,8 +24,8 @@ _CLASSES = {
 def request(n: int, d: int, k: int) -> Dict[str, timing.Contender]:
   """Measures a request for the clusters of `n` rows.
 
-  A session answers it, as in TensorFlow Serving. Both implementations export
-  the same checkpoint.
+  A session answers the request, as in TensorFlow Serving. Both
+  implementations export the same checkpoint.
   """
   points, centers = data.clusters(max(n, 10 * k), d, k)
   folder = scratch.folder()

@@ -1,15 +1,15 @@
 # Copyright 2026 The kmeans_estimator Authors.
 # SPDX-License-Identifier: Apache-2.0
-"""Measures how good mini-batch training is after one start and after several.
+"""Compares the inertia of mini-batch training after one and several starts.
 
     python -m benchmarks.starts [--seeds 20] [--starts 1 3 10 30]
 
-Trains on mini-batches, from centers that k-means++ draws from the first one
-(with kmeans_plus_plus_num_retries=-1, as many candidates as scikit-learn has),
-and takes the inertia of all points at the end: the median over seeds, as a
-multiple of the least inertia that scikit-learn's KMeans finds in many starts on
-all points. Beside it stands scikit-learn's MiniBatchKMeans with n_init=3, on as
-many batches of the same size.
+k-means++ chooses the initial centers from the first mini-batch, with as many
+candidates as in scikit-learn (kmeans_plus_plus_num_retries=-1). Each number in
+the table is the inertia of all points after training: the median over seeds,
+divided by the least inertia that scikit-learn's KMeans finds in 30 starts on
+all points. The last column is scikit-learn's MiniBatchKMeans with n_init=3, on
+as many batches of the same size.
 """
 
 import argparse
@@ -45,7 +45,7 @@ def data_sets() -> Iterator[Tuple[str, np.ndarray, int]]:
 
 
 def best_known(points: np.ndarray, k: int) -> float:
-  """The inertia to compare with."""
+  """Returns the least inertia of scikit-learn's KMeans in 30 starts."""
   kmeans = cluster.KMeans(k, n_init=30, random_state=0).fit(points)
   return data.inertia(points, kmeans.cluster_centers_)
 
@@ -108,10 +108,12 @@ def main() -> None:
       description=__doc__,
       formatter_class=argparse.RawDescriptionHelpFormatter,
   )
-  parser.add_argument('--seeds', type=int, default=20, help='(%(default)s)')
+  parser.add_argument(
+      '--seeds', type=int, default=20, help='number of seeds (%(default)s)'
+  )
   parser.add_argument(
       '--starts', type=int, nargs='+', default=[1, 3, 10, 30],
-      help='(%(default)s)',
+      help='numbers of starts (%(default)s)',
   )  # pyformat: disable
   args = parser.parse_args()
 

@@ -59,7 +59,7 @@ def evaluate(n: int, d: int, k: int) -> Dict[str, timing.Contender]:
 
 
 def shift(n: int, d: int, k: int) -> Dict[str, timing.Contender]:
-  """Measures a full-batch step on points far from 0, which must be shifted."""
+  """Measures a full-batch step on points far from 0; the op shifts them."""
   points, centers = data.clusters(n, d, k)
   return {
       name: _graph_step(
@@ -94,7 +94,7 @@ def mini_batch(n: int, d: int, k: int) -> Dict[str, timing.Contender]:
 def weights(
     n: int, d: int, k: int, use_mini_batch: bool = False
 ) -> Dict[str, timing.Contender]:
-  """A step on points with weights, beside one without."""
+  """Measures a step on points with weights, and a step without weights."""
   points, centers = data.clusters(n, d, k)
   drawn = np.random.default_rng(1).exponential(size=n).astype(np.float32)
   return {
@@ -137,7 +137,7 @@ def _weighted_step(
 def _variable(points):
   """Returns a variable that holds the batch, and a feed to initialise it.
 
-  Reading a variable makes no copy, and neither does a batch of tf.data.
+  A step reads the variable without a copy, as it reads a batch of tf.data.
   """
   placeholder = tf1.placeholder(tf.float32, points.shape)
   variable = tf1.Variable(placeholder, trainable=False, use_resource=True)
@@ -145,7 +145,11 @@ def _variable(points):
 
 
 def _graph(module, points, centers, use_mini_batch, portable):
-  """Returns a session with chosen centers, and parts of the training graph."""
+  """Builds a training graph, and chooses the centers.
+
+  Returns:
+    The session, the training op, the loss, and the number of nodes.
+  """
   with tf.Graph().as_default() as graph, contextlib.ExitStack() as stack:
     if portable:
       stack.enter_context(placement.portable_ops())
@@ -226,7 +230,7 @@ def _sklearn_lloyd(points, centers, update=True) -> timing.Contender:
     if update:
       state['old'], state['new'] = state['new'], state['old']
 
-  # Limits BLAS to one thread, as `fit` does, whose own threads call BLAS.
+  # Limits BLAS to one thread, as `fit` does: the step's threads call BLAS.
   return timing.Contender(
       run,
       around=lambda: threadpoolctl.threadpool_limits(limits=1, user_api='blas'),

@@ -23,7 +23,7 @@ peak memory | notes |
 
 @dataclasses.dataclass
 class Result:
-  """The result of a contender.
+  """The result of a contender in a case.
 
   Attributes:
     seconds: for each round, the seconds per call.

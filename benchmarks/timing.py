@@ -15,8 +15,8 @@ WEIGHTED = 'ours, weighted'
 # TensorFlow's matrix product of points and centers, a part of every step.
 MATMUL = 'bare matmul'
 
-# Calls are repeated within a round until they take about this long, so that the
-# resolution of the clock and short disturbances have little effect.
+# A round repeats the call of a contender for about this long. In a shorter
+# time, the resolution of the clock and short disturbances would matter more.
 _SECONDS_PER_ROUND = 0.2
 
 
@@ -42,8 +42,8 @@ def measure(
 ) -> Dict[str, List[float]]:
   """Runs contenders in turn, round after round.
 
-  The speed of a machine drifts, but little within a round. So compare
-  contenders by the ratio of their times within a round.
+  The speed of a machine changes with time, but little within a round. So
+  compare contenders by the ratio of their times within a round.
 
   Args:
     contenders: the contenders by name.

@@ -21,10 +21,10 @@ _TOLERANCE = 1e-4
 def to_tolerance(
     n: int, d: int, k: int, separated: bool = False
 ) -> Dict[str, timing.Contender]:
-  """Measures training from the same initial centers, for as many steps.
+  """Measures training from the same initial centers.
 
   Estimators stop by the relative change of the loss. The other libraries have
-  no such criterion, so they run the number of steps that ours ran.
+  no such criterion, so they run as many steps as our Estimator ran.
   """
   points, centers = data.clusters(n, d, k, separated)
   input_fn = inputs.array_input_fn(points)

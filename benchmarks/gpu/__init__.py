@@ -1,3 +1,3 @@
 # Copyright 2026 The kmeans_estimator Authors.
 # SPDX-License-Identifier: Apache-2.0
-"""Measures the compiled step on a GPU, without TensorFlow on that machine."""
+"""Measures the compiled step on a GPU machine, which needs no TensorFlow."""

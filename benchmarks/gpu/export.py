@@ -1,6 +1,6 @@
 # Copyright 2026 The kmeans_estimator Authors.
 # SPDX-License-Identifier: Apache-2.0
-"""Writes the program of a full-batch step, and its expected results.
+"""Writes the XLA program of a full-batch step, and its expected results.
 
     python -m benchmarks.gpu.export FOLDER [--size NxDxK ...]
 
@@ -39,7 +39,7 @@ def export(folder: str, size: files.Size) -> None:
     tf.config.experimental.enable_tensor_float_32_execution(
         precision == files.DEFAULT
     )
-    # With a GPU, blocks are larger; pretend that this machine has a GPU.
+    # Pretend that this machine has a GPU: blocks of points are larger then.
     with mock.patch.object(
         tf.config, 'list_physical_devices', lambda kind: [kind]
     ):
@@ -53,13 +53,16 @@ def export(folder: str, size: files.Size) -> None:
       files.expected_path(folder, size),
       losses=losses,
       clusters=clusters.numpy(),
-      # One of the points, to check that NumPy draws the same points in `run`.
+      # A point, to check in `run` that NumPy draws the same points there.
       point=points[-1],
   )
 
 
 def _step(points, centers, compiled):
-  """Returns a function that runs a step and returns its loss; and centers."""
+  """Returns a function that runs a step, and the variable of the centers.
+
+  The function returns the loss of the step.
+  """
   built = []
 
   def build(batch):
@@ -84,13 +87,13 @@ def _step(points, centers, compiled):
 
 def main(arguments: Optional[Sequence[str]] = None) -> None:
   parser = argparse.ArgumentParser(description=__doc__.partition('\n')[0])
-  parser.add_argument('folder')
+  parser.add_argument('folder', help='the folder to write to')
   parser.add_argument(
       '--size',
       action='append',
       type=files.Size.parse,
-      help='rows x columns x centers; may be repeated. By default: '
-      + ', '.join(SIZES),
+      help='rows x columns x centers; repeat this option for more sizes. '
+      'Default: ' + ', '.join(SIZES),
   )
   options = parser.parse_args(arguments)
   sizes: List[files.Size] = options.size or [

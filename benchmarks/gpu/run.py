@@ -5,9 +5,10 @@
     python -m benchmarks.gpu.run FOLDER [--table FILE]
 
 Needs NumPy and JAX, but not TensorFlow. FOLDER is the output of
-`benchmarks.gpu.export`. Each program first runs a few steps, and their results
-are compared with those of TensorFlow on a CPU. Then a step is timed, together
-with a step of PyTorch and a step of flash-kmeans, if these are installed.
+`benchmarks.gpu.export`. The benchmark first runs a few steps of each exported
+program, and compares the results with those of TensorFlow on a CPU. Then it
+times a step of the program, a step of PyTorch and a step of flash-kmeans. It
+skips a library that is not installed.
 """
 
 import argparse
@@ -34,7 +35,7 @@ try:
 except ImportError:
   flash_kmeans = None
 
-# Rows in a block of PyTorch's step, which limits the memory for distances.
+# Rows in a block of PyTorch's step. It limits the memory for distances.
 _BLOCK_ROWS = 2**18
 _HEAD = """\
 | points x columns x centers | contender | step | its time / ours: median (min \
@@ -73,7 +74,7 @@ class Program:
     self._centers = jax.device_put(centers, device)
 
   def step(self) -> jax.Array:
-    """Runs a step, which updates the centers; returns its loss."""
+    """Runs a step, which updates the centers; returns the loss."""
     results = self._executable.execute_sharded(
         # The program writes the new centers into the buffer of the old centers.
         [self._points, self._centers, self._initialized]
@@ -88,7 +89,8 @@ class Program:
 def _differences(program: Program, expected) -> Tuple[float, float]:
   """Returns the differences to the expected losses and centers.
 
-  Those of losses are relative; those of centers are in units of their spread.
+  The differences of losses are relative. The differences of centers are in
+  units of the standard deviation of all coordinates of the centers.
   """
   losses = np.array([float(program.step()) for _ in range(files.STEPS)])
   spread = np.std(expected['clusters'])
@@ -146,11 +148,13 @@ def _wait(device):
 def _measure(
     folder: str, size: files.Size, rounds: int
 ) -> Tuple[Dict[str, List[float]], Dict[str, Tuple[float, float]]]:
-  """Returns each contender's seconds by round, and our differences."""
+  """Returns seconds by contender and round, and `_differences` by program."""
   points, centers = data.clusters(*size)
   expected = np.load(files.expected_path(folder, size))
   np.testing.assert_array_equal(
-      points[-1], expected['point'], 'NumPy drew other points than at export.'
+      points[-1],
+      expected['point'],
+      'NumPy draws different points here than at the export: use one version.',
   )
   on_device = jax.device_put(points)
   contenders, differences = {}, {}
@@ -211,8 +215,10 @@ def _machine() -> str:
 
 def main(arguments: Optional[Sequence[str]] = None) -> None:
   parser = argparse.ArgumentParser(description=__doc__.partition('\n')[0])
-  parser.add_argument('folder')
-  parser.add_argument('--rounds', type=int, default=10)
+  parser.add_argument('folder', help='the output of benchmarks.gpu.export')
+  parser.add_argument(
+      '--rounds', type=int, default=10, help='rounds per size (%(default)s)'
+  )
   parser.add_argument('--table', help='a Markdown file to write')
   options = parser.parse_args(arguments)
   jax.config.update('jax_enable_x64', True)

@@ -107,7 +107,7 @@ def objects(machine: str) -> Tuple[Object, ...]:
 
 
 def compiler_command() -> List[str]:
-  """Returns the C++ compiler that the environment asks for, or `c++`."""
+  """Returns the C++ compiler in the environment variable CXX, or `c++`."""
   command = shlex.split(os.environ.get('CXX', '')) or ['c++']
   if sys.platform == 'darwin':
     # Under Rosetta the compiler's default is not the interpreter's
@@ -117,18 +117,21 @@ def compiler_command() -> List[str]:
 
 
 def machine_of(compiler: Sequence[str]) -> str:
-  """Returns the machine that a compiler generates code for, as `x86_64`."""
+  """Returns the target machine of a compiler, for example `x86_64`."""
   return run([*compiler, '-dumpmachine']).partition('-')[0].strip()
 
 
 def run(command: Sequence[str]) -> str:
-  """Runs a program; raises BuildError if it fails.
+  """Runs a program.
 
   Args:
     command: the program and its arguments.
 
   Returns:
     The program's output to stdout and stderr.
+
+  Raises:
+    BuildError: the program cannot be run, or failed.
   """
   try:
     return subprocess.run(

@@ -1,10 +1,11 @@
 # Copyright 2026 The kmeans_estimator Authors.
 # SPDX-License-Identifier: Apache-2.0
-"""Runs all tests on every supported TensorFlow, and tabulates the outcome.
+"""Runs all tests on every supported TensorFlow, and prints a table of results.
 
-`nox` runs all sessions, `nox -s "tests(2.16)" table` one version and the table
-of all versions run so far. `nox -s sdist` runs them from the source
-distribution.
+`nox` runs the sessions lint, tests and table: all checks, the tests on every
+TensorFlow, and the table. `nox -s "tests(2.16)" table` runs the tests on
+TensorFlow 2.16, and prints the latest results of all versions. `nox -s sdist`
+builds the source distribution and runs the tests from it.
 """
 
 import pathlib
@@ -26,7 +27,7 @@ _PYTHON_OF_TENSORFLOW = {
 _ROOT = pathlib.Path(__file__).parent
 _REPORTS = _ROOT / '.nox' / 'reports'
 
-# As in .ci/run.
+# The same arguments as in .ci/run; tests/commands_test.py compares them.
 _SPHINX = '--fail-on-warning --keep-going --fresh-env docs docs/_build/html'
 
 _VERSIONS = """
@@ -44,9 +45,9 @@ print(tensorflow.__version__, platform.python_version())
     ],
 )
 def tests(session, tensorflow):
-  """Runs the tests; arguments after -- go to pytest."""
+  """Runs the tests; passes the arguments after -- to pytest."""
   session.env.update(CUDA_VISIBLE_DEVICES='', TF_CPP_MIN_LOG_LEVEL='2')
-  # At once, so that pip finds versions that fit both.
+  # Install both with one command, so that pip chooses versions that fit both.
   session.install('-e', '.[test]', f'tensorflow=={tensorflow}.*')
   versions = session.run('python', '-c', _VERSIONS, silent=True)
   if versions is None:  # nox --install-only
@@ -66,7 +67,7 @@ def tests(session, tensorflow):
 
 @nox.session(venv_backend='none')
 def table(session):
-  """Prints what the last run on each version gave, as Markdown."""
+  """Prints the result of the last run on each TensorFlow, in Markdown."""
   rows = [
       '| TensorFlow | Python | passed | failed |',
       '| --- | --- | --- | --- |',

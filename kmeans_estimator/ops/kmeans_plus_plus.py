@@ -180,7 +180,7 @@ class _Sampler:
     by_mass, is_positive = self._by_mass(mass, words[: self._candidates])
     # Draw by weight before the first choice, when masses are infinite, and when
     # all points equal chosen rows, so that masses are 0.
-    row = tf.where(is_positive, by_mass, self._by_weight(words))
+    row = tf.where(is_positive, by_mass, self._by_weight(words, state.chosen))
     row = tf.reshape(row, [self._candidates, 1])
     row = tf.minimum(row, tf.cast(self._num_points - 1, tf.int64))
 
@@ -213,10 +213,17 @@ class _Sampler:
     )
     return rows, tf.math.is_finite(tf.math.log(total))
 
-  def _by_weight(self, words):
+  def _by_weight(self, words, chosen):
     if self._weights is None:
       return philox.integers_below(words, self._num_points)
-    return philox.weighted_integers(words, self._weights[0])
+    # If chosen rows were much heavier than the other rows, most draws would
+    # give chosen rows. The sum drops the padding -1.
+    is_chosen = tf.math.unsorted_segment_sum(
+        tf.ones_like(chosen), chosen, self._num_points
+    )
+    weights = self._weights[0]
+    weights = tf.where(is_chosen > 0, tf.zeros_like(weights), weights)
+    return philox.weighted_integers(words, weights)
 
   def _weigh(self, state, draw):
     """Returns the best candidate, and `_State.nearest` including it."""

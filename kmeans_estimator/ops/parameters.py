@@ -22,13 +22,20 @@ INITIALIZATIONS = (
     seeding.KMEANS_PLUS_PLUS_INIT,
     seeding.KMC2_INIT,
 )
+# A native op takes at most 2**31 - 1 candidates: the first one and the retries.
+_MAX_RETRIES = tf.int32.max - 1
 
 
 def _is_symbolic(value: Any) -> bool:
   return tf.is_tensor(value) and not hasattr(value, 'numpy')
 
 
-def _integer(name: str, value: Any, minimum: Optional[int] = None) -> int:
+def _integer(
+    name: str,
+    value: Any,
+    minimum: Optional[int] = None,
+    maximum: Optional[int] = None,
+) -> int:
   """Returns `value` as an int; raises an error that names the parameter."""
   allowed = 'an integer' if minimum is None else f'an integer >= {minimum}'
   if hasattr(value, 'numpy') and tf.is_tensor(value):
@@ -44,6 +51,8 @@ def _integer(name: str, value: Any, minimum: Optional[int] = None) -> int:
     )
   if minimum is not None and value < minimum:
     raise ValueError(f'{name} must be {allowed}, got {value}.')
+  if maximum is not None and value > maximum:
+    raise ValueError(f'{name} must be at most {maximum}, got {value}.')
   return int(value)
 
 
@@ -188,13 +197,13 @@ class Parameters:
     if self.seed is not None:
       self._set('seed', _integer('seed', self.seed))
     self._set('use_mini_batch', _bool('use_mini_batch', self.use_mini_batch))
-    for name, minimum in (
-        ('mini_batch_steps_per_iteration', 1),
-        ('kmeans_plus_plus_num_retries', None),
-        ('kmc2_chain_length', 1),
-        ('num_starts', 1),
+    for name, minimum, maximum in (
+        ('mini_batch_steps_per_iteration', 1, tf.int64.max),
+        ('kmeans_plus_plus_num_retries', None, _MAX_RETRIES),
+        ('kmc2_chain_length', 1, tf.int64.max),
+        ('num_starts', 1, tf.int64.max),
     ):
-      self._set(name, _integer(name, getattr(self, name), minimum))
+      self._set(name, _integer(name, getattr(self, name), minimum, maximum))
     if self.num_starts > 1 and not isinstance(self.initial_clusters, str):
       raise ValueError(
           'num_starts must be 1 if initial_clusters gives the centers, got '

@@ -62,10 +62,11 @@ def kmeans_plus_plus(
   words = Stream(seed, stream)
   if num_retries < 0:
     num_retries = 2 + math.floor(math.log(m))
-  if weights is None:
-    weights = np.ones(len(points))
+  n, is_weighted = len(points), weights is not None
+  if not is_weighted:
+    weights = np.ones(n)
   chosen = []
-  nearest = np.full(len(points), np.inf)
+  nearest = np.full(n, np.inf)
 
   def draw():
     masses = np.where(weights > 0, nearest, 0) * weights
@@ -74,8 +75,10 @@ def kmeans_plus_plus(
       if 0 < total < np.inf:
         level = words.unit_float() * total
         row = int((np.cumsum(masses) <= level).sum())
+      elif is_weighted:
+        row = words.by_weight(np.where(np.isin(range(n), chosen), 0, weights))
       else:
-        row = words.by_weight(weights)
+        row = words.below(n)
       if row not in chosen:
         return row
 

@@ -929,6 +929,9 @@ void CheckFailures(const KernelsOf<T>& kernels) {
                 "k-means++ cannot choose -1 of 4 points");
   ExpectFailure(plus_plus(zeros({4, 3}), 1, 0), TF_INVALID_ARGUMENT,
                 "with 0 candidates for each");
+  ExpectFailure(plus_plus(zeros({4, 3}), 1, int64_t{1} << 61),
+                TF_INVALID_ARGUMENT,
+                "with 2305843009213693952 candidates for each");
   ExpectFailure(plus_plus(zeros({4, 3}), 1, 1, 0), TF_RESOURCE_EXHAUSTED,
                 "There is no memory.");
   ExpectFailure(fake::RunOp("KmeansEstimator>KmeansPlusPlus", type, {},
@@ -941,6 +944,9 @@ void CheckFailures(const KernelsOf<T>& kernels) {
   fake::Value endless = zeros({1, 1});
   endless.dims = {int64_t{1} << 42, 1};
   ExpectFailure(plus_plus(endless, 1, 1), TF_RESOURCE_EXHAUSTED,
+                "There is not enough memory for a k-means op.");
+  ExpectFailure(plus_plus(endless, 1, (int64_t{1} << 31) - 1),
+                TF_RESOURCE_EXHAUSTED,
                 "There is not enough memory for a k-means op.");
 
   strcpy(description, "Kmc2");
@@ -956,6 +962,8 @@ void CheckFailures(const KernelsOf<T>& kernels) {
                 "The points have 3 columns, but the centers have 2.");
   ExpectFailure(kmc2(zeros({4, 3}), zeros({1, 3}), -1, 2), TF_INVALID_ARGUMENT,
                 "k-MC2 cannot choose -1 centers");
+  ExpectFailure(kmc2(zeros({4, 3}), zeros({1, 3}), 1, 0), TF_INVALID_ARGUMENT,
+                "with chains of 0 points");
   ExpectFailure(kmc2(zeros({4, 3}), zeros({1, 3}), 1, 2, 0),
                 TF_RESOURCE_EXHAUSTED, "There is no memory.");
   ExpectFailure(kmc2(endless, zeros({1, 1}), 1, int64_t{1} << 42),

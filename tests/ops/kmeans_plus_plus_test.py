@@ -216,6 +216,20 @@ class ChooseRowsTest(tf.test.TestCase, parameterized.TestCase):
     for rows in self._rows(7, -1, [(points, s, weights) for s in range(10)]):
       self.assertCountEqual(rows, [1, 3, 5, 7, 9, 11, 13])
 
+  def test_heavy_chosen_rows_do_not_delay_draws_where_masses_are_0(self):
+    points = np.ones([5, 2], np.float32)
+    weights = np.float32([1, 1e-30, 0, 3e-30, 1e-20])
+    cases = [(points, seed, weights) for seed in range(10)]
+    for (_, seed, _), rows in zip(cases, self._rows(4, 2, cases)):
+      self.assertEqual(rows[:2], [0, 4])
+      self.assertCountEqual(rows, [0, 1, 3, 4])
+      self.assertEqual(
+          rows,
+          seeding_model.kmeans_plus_plus(
+              np.float64(points), 4, seed, 2, 0, np.float64(weights)
+          ),
+      )
+
   def test_rows_are_in_proportion_to_weight_and_square(self):
     points = np.float32([[0], [1], [3], [10]])
     weights = np.float32([4, 2, 0, 2])

@@ -485,6 +485,10 @@ void ComputeWeightsCheck(void* kernel, TF_OpKernelContext* context) {
            rows.text(), wrong.text());
 }
 
+// Each candidate needs memory for a distance to every point, so this limit is far
+// beyond the memory of any machine.
+constexpr int64_t kMaxCandidates = std::numeric_limits<int32_t>::max();
+
 template <typename T>
 void ComputeKMeansPlusPlus(void*, TF_OpKernelContext* context) {
   Run run(context);
@@ -500,7 +504,7 @@ void ComputeKMeansPlusPlus(void*, TF_OpKernelContext* context) {
   a.d = TF_Dim(points, 1);
   if (run.num_inputs() > 5) a.weights = run.VectorOf<T>(5, "weights", a.n);
   if (run.ok() && (a.num_to_sample < 0 || a.num_to_sample > a.n ||
-                   a.num_candidates < 1)) {
+                   a.num_candidates < 1 || a.num_candidates > kMaxCandidates)) {
     run.Fail(TF_INVALID_ARGUMENT,
              "k-means++ cannot choose %lld of %lld points with %lld candidates "
              "for each.",
@@ -540,15 +544,16 @@ void ComputeKmc2(void* kernel, TF_OpKernelContext* context) {
   a.d = sizes.d;
   a.num_centers = a.stream = sizes.k;
   if (run.num_inputs() > 4) a.weights = run.VectorOf<T>(4, "weights", a.n);
-  a.chain_length = std::min(attributes.chain_length, a.n);
-  a.num_new = a.n ? std::min(a.n / a.chain_length, missing) : 0;
   if (run.ok() && (attributes.chain_length < 1 || missing < 0)) {
     run.Fail(TF_INVALID_ARGUMENT,
              "k-MC2 cannot choose %lld centers with chains of %lld points.",
              static_cast<long long>(missing),
              static_cast<long long>(attributes.chain_length));
   }
-  a.chosen = run.ok() ? run.Output<int64_t>(0, {a.num_new}) : nullptr;
+  if (!run.ok()) return;
+  a.chain_length = std::min(attributes.chain_length, a.n);
+  a.num_new = a.n ? std::min(a.n / a.chain_length, missing) : 0;
+  a.chosen = run.Output<int64_t>(0, {a.num_new});
   if (run.ok() && !KernelsFor<T>().kmc2(a)) run.FailForMemory();
 }
 

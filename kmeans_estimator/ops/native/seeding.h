@@ -102,8 +102,8 @@ constexpr int64_t kMaxTransposedBytes = 16 << 20;
 // Careful Seeding", 2007) with several candidates for each center. The mass of
 // a point is its weight times its squared distance to the nearest chosen point.
 // Candidates are drawn with probability proportional to their mass. The
-// candidate that leaves the least total mass is chosen. One pass
-// over the points computes the total masses of all candidates.
+// candidate that leaves the least total mass is chosen. One pass over the points
+// computes the total masses of all candidates.
 template <typename T>
 class PlusPlus {
  public:
@@ -114,19 +114,24 @@ class PlusPlus {
         stride_((a.n + kLanes - 1) / kLanes * kLanes),
         is_transposed_(stride_ * a.d * sizeof(T) <= kMaxTransposedBytes),
         columns_((is_transposed_ ? stride_ : kLanes) * a.d),
-        distances_((a.num_candidates + 1) * stride_),
-        masses_((a.num_candidates + 1) * num_blocks_),
+        distances_(a.num_candidates + 1, stride_),
+        masses_(a.num_candidates + 1, num_blocks_),
         totals_(a.num_candidates + 1),
         slots_(a.num_candidates + 1),
         candidates_(a.num_candidates),
-        is_chosen_(a.n) {}
+        is_chosen_(a.n),
+        weights_left_(a.weights ? a.n : 0) {}
 
   bool Run() {
     if (!(columns_.is_allocated() && distances_.is_allocated() &&
           masses_.is_allocated() &&
           totals_.is_allocated() && slots_.is_allocated() &&
-          candidates_.is_allocated() && is_chosen_.is_allocated())) {
+          candidates_.is_allocated() && is_chosen_.is_allocated() &&
+          weights_left_.is_allocated())) {
       return false;
+    }
+    if (a_.weights) {
+      memcpy(weights_left_.get(), a_.weights, a_.n * sizeof(T));
     }
     for (int64_t i = 0; is_transposed_ && i < a_.n; i += kLanes) {
       Transposed(i, columns_.get() + i * a_.d);
@@ -146,6 +151,7 @@ class PlusPlus {
       }
       a_.chosen[m] = candidates_[best - 1];
       is_chosen_[a_.chosen[m]] = true;
+      if (a_.weights) weights_left_[a_.chosen[m]] = 0;
       const int64_t slot = slots_[best];
       slots_[best] = slots_[kNearest];
       slots_[kNearest] = slot;
@@ -174,14 +180,17 @@ class PlusPlus {
 
   // Draws a row that was not chosen before, with probability proportional to
   // its mass. Before the first choice all masses are infinite, and later all
-  // may be 0. Then the probability is proportional to the weight.
+  // may be 0. Then the probability is proportional to the weight. Chosen rows
+  // have weight 0 then: if they were much heavier than the other rows, the loop
+  // would draw them again and again.
   int64_t Draw() {
     const double total = totals_[slots_[kNearest]];
+    const T* weights = a_.weights ? weights_left_.get() : nullptr;
     for (;;) {
       const bool by_mass = total > 0 && total < __builtin_inf();
       const int64_t drawn = by_mass
                                 ? DrawByMass(random_.Float() * total)
-                                : DrawByWeight(random_, a_.weights, a_.n);
+                                : DrawByWeight(random_, weights, a_.n);
       if (!is_chosen_[drawn]) return drawn;
     }
   }
@@ -297,6 +306,7 @@ class PlusPlus {
   Buffer<double> masses_, totals_;
   Buffer<int64_t> slots_, candidates_;
   Buffer<bool> is_chosen_;
+  Buffer<T> weights_left_;  // [n], 0 for chosen rows; empty without weights
 };
 
 template <typename T>

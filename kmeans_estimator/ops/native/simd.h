@@ -109,9 +109,14 @@ inline void Transpose(typename Simd<T>::Vector* rows) {
 template <typename T>
 class Buffer {
  public:
-  explicit Buffer(int64_t size) {
+  // Allocates nothing if rows * columns elements do not fit into memory.
+  explicit Buffer(int64_t rows, int64_t columns = 1) {
+    int64_t bytes = 0;
     void* data = nullptr;
-    if (posix_memalign(&data, 64, size * sizeof(T) + 64) == 0) {
+    if (!__builtin_mul_overflow(rows, columns, &bytes) &&
+        !__builtin_mul_overflow(bytes, int64_t{sizeof(T)}, &bytes) &&
+        !__builtin_add_overflow(bytes, 64, &bytes) &&
+        posix_memalign(&data, 64, bytes) == 0) {
       data_ = static_cast<T*>(data);
     }
   }

@@ -226,9 +226,10 @@ def _scalar(tag, value):
 def _histogram(tag, values):
   """Makes a histogram of values in memory; TensorFlow's needs an op."""
   low, high = values.min(), values.max()
-  if low < high:
-    counts, edges = np.histogram(values, _NUM_BUCKETS)
-  else:
+  edges = np.linspace(low, high, _NUM_BUCKETS + 1, dtype=np.float64)
+  if np.all(np.diff(edges) > 0):
+    counts, _ = np.histogram(values, edges)
+  else:  # The values are equal, or differ by rounding errors only.
     counts, edges = [values.size], [low, high]
   return tf.compat.v1.Summary.Value(
       tag=tag,

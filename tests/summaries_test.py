@@ -122,6 +122,22 @@ class ClusterSummaryHookTest(tf.test.TestCase, parameterized.TestCase):
       self.assertAllClose(values['clusters/moved_max'], moved.max(), 1e-5)
       self.assertGreater(moved.max(), 0)
 
+  def test_values_that_differ_by_rounding_fill_one_bucket(self):
+    # Both centers move by the same vector, but for rounding errors.
+    random = np.random.RandomState(0)
+    points = random.normal(size=[20, 2])
+    points = np.concatenate([points, points + [10, 3]])
+    kmeans = kmeans_estimator.KMeans(
+        2,
+        testing.temporary_folder(self),
+        initial_clusters=points[[0, 20]],
+        use_mini_batch=False,
+    ).train(testing.input_fn(points), hooks=[hooks.ClusterSummaryHook(1)])
+    [values] = testing.cluster_summaries(kmeans.model_dir).values()
+    moved = values['clusters/moved']
+    self.assertLess(0, moved.max - moved.min)
+    self.assertEqual(moved.bucket, [2])
+
   def test_summary_covers_all_steps_since_the_previous_summary(self):
     centers = _CentersHook()
     kmeans = _kmeans().train(

@@ -226,7 +226,7 @@ class _IntegerLookout:
     self._is_on = dtype.kind in 'iu' and dtype.itemsize >= 4
 
   def look_at(self, values):
-    if not self._is_on:
+    if not (self._is_on and values.size):
       return
     if values.max() > _LARGEST_INTEGER or values.min() < -_LARGEST_INTEGER:
       tf.compat.v1.logging.warning(

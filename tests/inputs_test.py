@@ -428,6 +428,14 @@ class LargeIntegersTest(parameterized.TestCase):
     )
     self.assertLen(self._warnings(lambda: take(made[0]())), 1)
 
+  def test_share_of_a_memmap_without_rows_is_no_error(self):
+    path = os.path.join(testing.temporary_folder(self), 'points.npy')
+    np.save(path, matrix(5, dtype=np.int64))
+    input_fn = inputs.array_input_fn(np.load(path, mmap_mode='r'), 4, False, 1)
+    # The last batch has one row for two replicas.
+    batches = take(input_fn(TRAIN, None, context(0, 1, 2)))
+    self.assertEqual([len(batch) for batch in batches], [2, 2, 0, 1])
+
 
 class BadInputTest(parameterized.TestCase):
 

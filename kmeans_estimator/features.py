@@ -145,6 +145,12 @@ def _columns(value: Any, name: str) -> tf.Tensor:
   value = _dense(value, name)
   if value.shape.rank == 1:
     value = tf.expand_dims(value, 1)
+  elif value.shape.rank is None:
+    # Append a dimension of size 1 to the shape if the feature is a vector.
+    is_vector = tf.cast(tf.equal(tf.rank(value), 1), tf.int32)
+    value = tf.reshape(
+        value, tf.concat([tf.shape(value), tf.ones([is_vector], tf.int32)], 0)
+    )
   return points_lib.as_points(value, name)
 
 

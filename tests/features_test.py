@@ -77,6 +77,25 @@ class ParseFeaturesTest(tf.test.TestCase, parameterized.TestCase):
     )
     self.assertAllEqual(value, [[0, 5, 1], [0, 0, 2]])
 
+  @parameterized.parameters([(3,)], [(3, 1)], [(3, 2)])
+  def test_feature_of_unknown_rank_may_be_a_vector_or_a_matrix(self, shape):
+    numbers = np.arange(np.prod(shape), dtype=np.float32).reshape(shape)
+    _, value = _evaluate(
+        lambda: {'a': tf.compat.v1.placeholder_with_default(numbers, None)}
+    )
+    self.assertAllEqual(value, numbers.reshape([3, -1]))
+
+  @parameterized.parameters([()], [(3, 2, 1)])
+  def test_feature_of_unknown_rank_must_not_be_a_scalar_or_cube(self, shape):
+    with self.assertRaises(tf.errors.InvalidArgumentError):
+      _evaluate(
+          lambda: {
+              'a': tf.compat.v1.placeholder_with_default(
+                  np.zeros(shape, np.float32), None
+              )
+          }
+      )
+
   def test_feature_columns_make_the_matrix(self):
     columns = [
         tf.feature_column.numeric_column('x', shape=[2]),

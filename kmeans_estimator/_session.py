@@ -21,6 +21,7 @@ from kmeans_estimator import _event_files
 from kmeans_estimator import _own_graphs
 from kmeans_estimator import _progress
 from kmeans_estimator import features as features_lib
+from kmeans_estimator import saver
 from kmeans_estimator._compat import placement
 from kmeans_estimator._compat.api import v1 as estimator_lib
 
@@ -31,6 +32,9 @@ _STREAM = re.compile(
     'Iterator|Reader|Dequeue|Unstage|RecordInput|CountUpTo|PyFunc|'
     'Placeholder(V2)?$'
 )
+
+# The graphs whose input gives a new batch in each step, or ends.
+_graphs_with_streams: 'weakref.WeakSet[tf.Graph]' = weakref.WeakSet()
 
 
 class Estimator(estimator_lib.Estimator):
@@ -74,7 +78,8 @@ class Estimator(estimator_lib.Estimator):
       The Estimator.
 
     Raises:
-      ValueError: `steps` or `max_steps` is not allowed.
+      ValueError: `steps` or `max_steps` is not allowed, or a hook cannot work
+        with a new model.
       tf.errors.DataLossError: the latest checkpoint is damaged, or no file says
         which checkpoint is the latest.
     """
@@ -82,8 +87,20 @@ class Estimator(estimator_lib.Estimator):
       _checkpoints.check_latest(self._model_dir)
     self._event_files.will_open(self._model_dir)
     hooks = list(hooks or [])
+    self._check_evaluators(hooks)
     _progress.announce(hooks, steps, max_steps)
     return super().train(input_fn, hooks, steps, max_steps, saving_listeners)
+
+  def _check_evaluators(self, hooks):
+    evaluator = estimator_lib.experimental.InMemoryEvaluatorHook
+    if any(isinstance(hook, evaluator) for hook in hooks) and not (
+        saver.latest_has_all_centers(self._model_dir)
+    ):
+      raise ValueError(
+          'InMemoryEvaluatorHook evaluates before the first step, but a new '
+          'model has no centers then. First call train(input_fn, steps=1) '
+          'without the hook.'
+      )
 
   def evaluate(
       self,
@@ -113,6 +130,8 @@ class Estimator(estimator_lib.Estimator):
       tf.errors.DataLossError: the checkpoint is damaged.
     """
     self._check_latest_unless(checkpoint_path)
+    if not (checkpoint_path or self.latest_checkpoint()):
+      raise ValueError(saver.NO_CHECKPOINT)
     self._event_files.will_open(self.eval_dir(name))
     hooks = list(hooks or [])
     if steps is None:
@@ -174,9 +193,17 @@ class Estimator(estimator_lib.Estimator):
     """Calls the `input_fn` and checks its result, in each mode and strategy."""
     if mode != estimator_lib.ModeKeys.PREDICT:
       _own_graphs.mark_default()
-    return features_lib.check_result(
+    result = features_lib.check_result(
         super()._call_input_fn(input_fn, mode, *args, **kwargs)
     )
+    graph = tf.compat.v1.get_default_graph()
+    # Look before the model function creates ops: a feature column may run a
+    # Python function on a single batch.
+    if isinstance(result, tf.data.Dataset) or any(
+        _STREAM.search(op.type) for op in graph.get_operations()
+    ):
+      _graphs_with_streams.add(graph)
+    return result
 
   def _predictions_and_session(
       self, input_fn, predict_keys, hooks, checkpoint_path
@@ -268,15 +295,19 @@ class Estimator(estimator_lib.Estimator):
     if not checkpoint_path:
       _checkpoints.check_latest(self._model_dir)
 
-  def _evaluate_build_graph(self, *args, **kwargs):
+  def _evaluate_build_graph(self, input_fn, hooks=None, checkpoint_path=None):
     """Builds the graph and replaces the metric `loss` by `score`.
 
     Estimator's mean of the loss is float32, `score` has the points' dtype.
     """
     scaffold, update_op, eval_dict, all_hooks = super()._evaluate_build_graph(
-        *args, **kwargs
+        input_fn, hooks, checkpoint_path
     )
     eval_dict['loss'] = eval_dict['score']
+    if checkpoint_path is None:
+      # InMemoryEvaluatorHook assigns the variables of the training session, and
+      # refuses a scaffold that restores a checkpoint.
+      scaffold = tf.compat.v1.train.Scaffold()
     return scaffold, update_op, eval_dict, all_hooks
 
   def _evaluate_run(
@@ -365,12 +396,9 @@ class _OneBatchHook(tf.compat.v1.train.SessionRunHook):
   """Stops after one batch if the input would repeat that batch for ever."""
 
   def begin(self):
-    graph = tf.compat.v1.get_default_graph()
-    self._is_stream = any(
-        _STREAM.search(op.type) for op in graph.get_operations()
-    )
+    self._has_stream = tf.compat.v1.get_default_graph() in _graphs_with_streams
 
   def after_run(self, run_context, run_values):
     del run_values
-    if not self._is_stream:
+    if not self._has_stream:
       run_context.request_stop()

@@ -12,6 +12,7 @@ from kmeans_estimator.ops import state as state_lib
 _UNTRAINED = (
     'The model must be trained before it can evaluate, predict or be exported: '
 )
+NO_CHECKPOINT = _UNTRAINED + 'there is no checkpoint. Call train() first.'
 
 
 def refuse_untrained(scaffold: Any, session: tf.compat.v1.Session) -> None:
@@ -23,7 +24,7 @@ def refuse_untrained(scaffold: Any, session: tf.compat.v1.Session) -> None:
     ValueError: always.
   """
   del scaffold, session
-  raise ValueError(_UNTRAINED + 'there is no checkpoint. Call train() first.')
+  raise ValueError(NO_CHECKPOINT)
 
 
 def latest_has_all_centers(model_dir: str) -> bool:

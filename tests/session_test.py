@@ -5,6 +5,7 @@
 import contextlib
 import functools
 import gc
+import glob
 import itertools
 import os
 import shutil
@@ -300,6 +301,27 @@ class OpenPredictionTest(tf.test.TestCase, parameterized.TestCase):
     self.assertNotIn('Exception ignored', result.err)
 
 
+class InMemoryEvaluatorHookTest(tf.test.TestCase):
+
+  def test_evaluates_the_variables_of_the_training_session(self):
+    kmeans = _kmeans(use_mini_batch=False)
+    hook = estimator_lib.experimental.InMemoryEvaluatorHook(kmeans, _WHOLE)
+    with self.assertRaisesRegex(ValueError, 'train.input_fn, steps=1. without'):
+      kmeans.train(_tensor, steps=1, hooks=[hook])
+    kmeans.train(_tensor, steps=1)
+    kmeans.train(_tensor, steps=2, hooks=[hook])
+    scores = {
+        event.step: value.simple_value
+        for path in glob.glob(os.path.join(kmeans.eval_dir(), '*tfevents*'))
+        for event in tf.compat.v1.train.summary_iterator(path)
+        for value in event.summary.value
+        if value.tag == 'score'
+    }
+    self.assertCountEqual(scores, [1, 3])
+    self.assertGreater(scores[1], scores[3])
+    self.assertAllClose(scores[3], kmeans.score(_WHOLE))
+
+
 class TensorAsInputTest(tf.test.TestCase, parameterized.TestCase):
 
   @classmethod
@@ -333,6 +355,25 @@ class TensorAsInputTest(tf.test.TestCase, parameterized.TestCase):
     self.assertEqual(hook.names.count('after_run'), 1)
     self.assertEqual(hook.names[-1], 'end')
     self.assertGreater(result['score'], 0)
+
+  def test_python_function_of_a_feature_column_does_not_repeat_a_tensor(self):
+    def normalizer_fn(values):
+      halves = tf.numpy_function(lambda x: x / 2, [values], values.dtype)
+      return tf.ensure_shape(halves, values.shape)
+
+    column = tf.feature_column.numeric_column(
+        'x', shape=[2], normalizer_fn=normalizer_fn
+    )
+
+    def input_fn():
+      return {'x': tf.constant(_POINTS)}
+
+    kmeans = _kmeans(feature_columns=[column]).train(input_fn, steps=1)
+    found = itertools.islice(kmeans.predict_cluster_index(input_fn), 100)
+    self.assertLen(list(found), 60)
+    hook = _RecordingHook()
+    kmeans.evaluate(input_fn, hooks=[hook])
+    self.assertEqual(hook.names.count('after_run'), 1)
 
   def test_tensor_gives_the_same_results_as_a_dataset(self):
     self.assertAllEqual(

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Hooks that the training session of every model has."""
 
+import collections
 import time
 from typing import Callable, Optional
 
@@ -38,7 +39,8 @@ class InitializeClustersHook(tf.compat.v1.train.SessionRunHook):
       initialized: bool scalar; True when all centers are chosen.
       clusters: the centers chosen so far, one per row.
       num_clusters: k.
-      is_chief: whether this task chooses the centers.
+      is_chief: whether this task is the chief. The chief chooses the centers if
+        some are missing.
       save: function that saves a checkpoint, called with the session after this
         task has chosen the centers. TensorFlow saves the checkpoint of step 0
         before hooks choose centers. So if the input ends before the first step,
@@ -135,32 +137,46 @@ class WaitingLimitHook(tf.compat.v1.train.SessionRunHook):
 class RelativeToleranceHook(tf.compat.v1.train.SessionRunHook):
   """Stops training when the relative change of the loss is small.
 
-  The relative change from one step to the next is
+  The relative change from one iteration to the next is
   `|loss - previous| / (1 + |previous|)`. Training stops if the change is
   below the tolerance, or is 0.
   """
 
-  def __init__(self, loss: tf.Tensor, tolerance: float):
+  def __init__(
+      self,
+      loss: Optional[tf.Tensor],
+      tolerance: float,
+      steps_per_iteration: int = 1,
+      has_points: Optional[tf.Tensor] = None,
+  ):
     """Creates the hook.
 
     Args:
       loss: scalar, the loss of the step.
       tolerance: training stops below this relative change. With 0 it stops when
         the loss does not change at all.
+      steps_per_iteration: M. The centers move once in M steps, so each loss is
+        compared with the loss M steps before.
+      has_points: bool scalar, whether the batch has points. The loss of a batch
+        without points is not compared. None: every batch has points.
     """
     self._loss = loss
     self._tolerance = tolerance
-    self._previous = None
+    self._steps_per_iteration = steps_per_iteration
+    self._has_points = [] if has_points is None else [has_points]
+    self._losses = collections.deque(maxlen=steps_per_iteration)
 
   def before_run(self, run_context):
     del run_context
-    return tf.compat.v1.train.SessionRunArgs(self._loss)
+    return tf.compat.v1.train.SessionRunArgs([self._loss, *self._has_points])
 
   def after_run(self, run_context, run_values):
-    loss = run_values.results
-    previous, self._previous = self._previous, loss
-    if previous is None:
+    loss, *has_points = run_values.results
+    if not all(has_points):
       return
-    change = abs(loss - previous) / (1 + abs(previous))
-    if change < self._tolerance or change == 0:
-      run_context.request_stop()
+    if len(self._losses) == self._steps_per_iteration:
+      previous = self._losses[0]
+      change = abs(loss - previous) / (1 + abs(previous))
+      if change < self._tolerance or change == 0:
+        run_context.request_stop()
+    self._losses.append(loss)

@@ -110,9 +110,10 @@ class KMeansClustering(_session.Estimator):
         k-means++ draws for each center; the best candidate becomes the center.
         Negative: `2 + floor(ln k)`.
       relative_tolerance: training stops when the relative change of the loss
-        from one step to the next is below this number; with 0, when the loss
-        does not change at all. Intended for full-batch training: the losses of
-        mini-batches vary at random. None: training does not stop early.
+        from one iteration to the next is below this number; with 0, when the
+        loss does not change at all. Batches without points are not compared.
+        Intended for full-batch training: the losses of mini-batches vary at
+        random. None: training does not stop early.
       config: an `estimator.RunConfig`.
       feature_columns: one or several `tf.feature_column` columns, which convert
         a dict of features to a matrix. None: the matrix consists of all

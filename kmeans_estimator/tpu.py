@@ -9,6 +9,7 @@ centers before the first step.
 """
 
 import functools
+import math
 from typing import Any, Callable, Dict
 
 import tensorflow as tf
@@ -66,7 +67,13 @@ def _training_spec(model, features, config, params, input_fn):
       loss=inference.loss,
       train_op=model_fn_lib.count_step(training_op),
       training_hooks=(
-          [] if tolerance is None else [_RelativeToleranceHook(tolerance)]
+          []
+          if tolerance is None
+          else [
+              _RelativeToleranceHook(
+                  tolerance, _loops_per_iteration(model, config)
+              )
+          ]
       ),
       # TPUEstimator calls this function outside the part of the graph that XLA
       # compiles.
@@ -78,6 +85,14 @@ def _training_spec(model, features, config, params, input_fn):
           lambda: _chosen_centers(model, input_fn, config, params),
       ),
   )
+
+
+def _loops_per_iteration(model, config):
+  """Returns the number of loops after which centers have certainly moved."""
+  steps = model.parameters.steps_per_iteration or 1
+  in_loop = config.tpu_config.iterations_per_loop
+  # A text is a time, after which a loop ends.
+  return steps // math.gcd(steps, in_loop) if isinstance(in_loop, int) else 1
 
 
 def _evaluation_spec(model, features):
@@ -155,8 +170,8 @@ def _features(result):
 class _RelativeToleranceHook(_hooks.RelativeToleranceHook):
   """Compares the losses that TPUEstimator fetches, one per loop on the TPU."""
 
-  def __init__(self, tolerance: float):
-    super().__init__(None, tolerance)
+  def __init__(self, tolerance: float, loops_per_iteration: int):
+    super().__init__(None, tolerance, loops_per_iteration)
 
   def begin(self):
     self._loss = tf.compat.v1.get_collection(tf.compat.v1.GraphKeys.LOSSES)[-1]

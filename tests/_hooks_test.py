@@ -105,18 +105,50 @@ class RelativeToleranceHookTest(tf.test.TestCase, parameterized.TestCase):
   def test_stops_when_the_loss_changes_less_than_the_tolerance(
       self, losses, tolerance, steps
   ):
+    self.assertEqual(self._steps(losses, tolerance), steps)
+
+  @parameterized.parameters(
+      ([9, 8, 7, 6, 5, 4, 3], 2, 7),
+      ([9, 9, 8, 8, 7, 7, 7, 7], 2, 7),
+      ([9, 8, 7, 9, 8, 7], 3, 4),
+      ([9, 8, 7, 9, 8, 7], 4, 6),
+  )
+  def test_compares_losses_of_successive_iterations(
+      self, losses, steps_per_iteration, steps
+  ):
+    self.assertEqual(self._steps(losses, 1e-6, steps_per_iteration), steps)
+
+  def test_ignores_batches_without_points(self):
+    losses = [9, 0, 0, 8, 0, 8, 7]
+    self.assertEqual(self._steps(losses, 1e-6, 1, tf.not_equal), 6)
+
+  def _steps(self, losses, tolerance, steps_per_iteration=1, has_points=None):
+    """Returns the number of steps until the hook stops, or the losses end.
+
+    Args:
+      losses: the loss of each step.
+      tolerance: as for the hook.
+      steps_per_iteration: as for the hook.
+      has_points: a function of the loss and 0 that tells if the batch has
+        points; None: every batch has.
+    """
     with tf.Graph().as_default():
       step = tf.compat.v1.train.get_or_create_global_step()
       loss = tf.gather(tf.constant(losses, tf.float32), step.read_value())
       with tf.control_dependencies([loss]):
         train_op = step.assign_add(1)
-      hook = _hooks.RelativeToleranceHook(loss, tolerance)
+      hook = _hooks.RelativeToleranceHook(
+          loss,
+          tolerance,
+          steps_per_iteration,
+          has_points and has_points(loss, 0.0),
+      )
       with tf.compat.v1.train.MonitoredSession(hooks=[hook]) as session:
         count = 0
         while count < len(losses) and not session.should_stop():
           session.run(train_op)
           count += 1
-    self.assertEqual(count, steps)
+    return count
 
 
 if __name__ == '__main__':

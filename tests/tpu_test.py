@@ -484,7 +484,8 @@ class CoreTest(tf.test.TestCase, parameterized.TestCase):
       loss = tf.compat.v1.placeholder(tf.float32, [])
       tf.compat.v1.add_to_collection(tf.compat.v1.GraphKeys.LOSSES, loss)
       hook.begin()
-      self.assertIs(hook.before_run(None).fetches, loss)
+      [fetched] = hook.before_run(None).fetches
+      self.assertIs(fetched, loss)
 
     with self._core(kmeans, MODES.TRAIN, build=build):
       pass

@@ -139,7 +139,7 @@ def _spec(model, features, mode, config):
 def _training_spec(model, features, config):
   graph = model.graph(features)
   state, inference, init_op, training_op = graph.training(
-      chooses_centers=_may_choose_centers(config)
+      chooses_centers=_may_choose_centers(model.parameters, config)
   )
   tf.compat.v1.summary.scalar('loss/raw', inference.loss)
   _summaries.offer(
@@ -157,7 +157,14 @@ def _training_spec(model, features, config):
   tolerance = model.parameters.relative_tolerance
   hooks = list(session.hooks)
   if tolerance is not None:
-    hooks.append(_hooks.RelativeToleranceHook(inference.loss, tolerance))
+    hooks.append(
+        _hooks.RelativeToleranceHook(
+            inference.loss,
+            tolerance,
+            model.parameters.steps_per_iteration or 1,
+            tf.reduce_any(inference.totals > 0),
+        )
+    )
   return estimator_lib.EstimatorSpec(
       mode=estimator_lib.ModeKeys.TRAIN,
       predictions=_predictions(graph, inference),
@@ -172,8 +179,12 @@ def _training_spec(model, features, config):
   )
 
 
-def _may_choose_centers(config):
-  """Returns whether the session may have to choose initial centers."""
+def _may_choose_centers(parameters, config):
+  """Returns whether the graph needs the ops that choose initial centers."""
+  if callable(parameters.initial_clusters):
+    # The function may create variables. The graph needs them, even if the
+    # checkpoint holds all centers, to save them in the next checkpoints.
+    return True
   if not _own_graphs.is_default_marked():
     return True
   if replicas.are_on_several_workers():

@@ -360,6 +360,27 @@ class TrainingTest(tf.test.TestCase, parameterized.TestCase):
     kmeans.train(_forever(points), max_steps=20)
     self.assertEqual(kmeans.get_variable_value('global_step'), 2)
 
+  def test_relative_tolerance_compares_iterations(self):
+    kmeans = _kmeans(
+        initial_clusters=np.float32([[0, 0], [10, 10]]),
+        mini_batch_steps_per_iteration=3,
+        relative_tolerance=1e-6,
+    )
+    kmeans.train(_forever(np.float32([[1, 1], [3, 3], [9, 9]])), max_steps=40)
+    # The centers move after steps 3 and 6, and are the same after step 6.
+    self.assertEqual(kmeans.get_variable_value('global_step'), 7)
+    self.assertAllClose(kmeans.cluster_centers(), [[2, 2], [9, 9]])
+
+  def test_relative_tolerance_ignores_batches_without_points(self):
+    batch, empty = np.float32([[1, 1], [3, 3], [9, 9]]), np.zeros([0, 2], 'f4')
+    kmeans = _kmeans(
+        initial_clusters=np.float32([[0, 0], [10, 10]]),
+        use_mini_batch=False,
+        relative_tolerance=1e-6,
+    )
+    kmeans.train(testing.input_fn(batch, empty, empty, batch, batch, batch))
+    self.assertEqual(kmeans.get_variable_value('global_step'), 5)
+
   def test_relative_tolerance_of_zero_stops_when_nothing_changes(self):
     kmeans = _kmeans(
         initial_clusters=np.float32([[0, 0], [10, 10]]),
@@ -430,6 +451,27 @@ class PredictionTest(tf.test.TestCase, parameterized.TestCase):
     single = next(kmeans.predict(batches))
     self.assertCountEqual(single, ['all_distances', 'cluster_index'])
     self.assertEqual(single['cluster_index'].dtype, np.int64)
+
+  @parameterized.parameters(
+      dict(use_mini_batch=False), dict(mini_batch_steps_per_iteration=4)
+  )
+  def test_cosine_model_of_mini_batches_serves_other_parameters(self, **other):
+    # The centers of this model are shorter than 1, by different lengths.
+    random = np.random.RandomState(0)
+    points = random.normal([[3, 0, 0], [0, 1, 1]], 1, [100, 2, 3])
+    points = np.float32(points.reshape([200, 3]))
+    kmeans = _kmeans(2, distance_metric='cosine', seed=1)
+    kmeans.train(_forever(points), steps=5)
+    norms = np.linalg.norm(kmeans.cluster_centers(), axis=1)
+    self.assertGreater(abs(norms[0] - norms[1]), 0.05)
+    same = kmeans_estimator.KMeans(
+        2, kmeans.model_dir, distance_metric='cosine', **other
+    )
+    self.assertAllClose(same.score(_once(points)), kmeans.score(_once(points)))
+    self.assertAllEqual(
+        list(same.predict_cluster_index(_once(points))),
+        list(kmeans.predict_cluster_index(_once(points))),
+    )
 
   def test_predictions_and_score_are_accurate_far_from_the_origin(self):
     random = np.random.RandomState(0)

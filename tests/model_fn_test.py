@@ -197,6 +197,22 @@ class ModelFnTest(tf.test.TestCase, parameterized.TestCase):
     # The choice of centers took one batch.
     self.assertEqual(kmeans.get_variable_value('global_step'), 1 + 2)
 
+  def test_variables_of_an_initial_clusters_function_stay_in_checkpoints(self):
+    def first_rows(inputs, k):
+      tf.compat.v1.get_variable('of_user', initializer=5.0)
+      return inputs[0][:k]
+
+    batch = np.float32([[0, 0], [0, 1], [9, 9], [9, 8]])
+    kmeans = kmeans_estimator.KMeans(
+        2,
+        testing.temporary_folder(self),
+        initial_clusters=first_rows,
+        config=testing.run_config(),
+    )
+    for _ in range(2):
+      kmeans.train(testing.input_fn(batch, batch))
+      self.assertEqual(kmeans.get_variable_value('of_user'), 5)
+
   @parameterized.parameters(('chief', 1), ('worker', 0))
   def test_only_the_chief_builds_the_choice_of_centers(self, task, choices):
     tf_config = {

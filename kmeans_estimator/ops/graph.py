@@ -78,6 +78,23 @@ def _list(shards):
   return shards if isinstance(shards, (list, tuple)) else [shards]
 
 
+def _check_shards(shards):
+  """Raises an error if shards cannot be parts of one batch."""
+  if not shards:
+    raise ValueError('inputs must have at least one shard, got an empty list.')
+  dtypes = [shard.dtype.name for shard in shards]
+  if len(set(dtypes)) > 1:
+    raise TypeError(
+        f'All shards of inputs must have the same dtype, got {dtypes}.'
+    )
+  columns = [tf.compat.dimension_value(shard.shape[1]) for shard in shards]
+  if len(set(columns) - {None}) > 1:
+    raise ValueError(
+        'All shards of inputs must have the same number of columns, got '
+        f'{columns}.'
+    )
+
+
 class KMeansGraph:
   """Builds the graph of k-means on one batch.
 
@@ -110,6 +127,7 @@ class KMeansGraph:
     self._inputs = [
         points_lib.as_points(shard, 'inputs') for shard in _list(inputs)
     ]
+    _check_shards(self._inputs)
     self._weights = None
     if weights is not None:
       self._weights = [
@@ -249,10 +267,9 @@ class KMeansGraph:
 
   def _direction(self, centers):
     """Returns the centers; for the cosine metric with unit length or 0."""
-    if (
-        self._parameters.distance_metric == distances.COSINE_DISTANCE
-        and not self._parameters.centers_are_normalized
-    ):
+    # Normalise also where training does: the checkpoint may be of a model that
+    # was trained with other parameters.
+    if self._parameters.distance_metric == distances.COSINE_DISTANCE:
       return distances.l2_normalize(centers)
     return centers
 

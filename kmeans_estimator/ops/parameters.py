@@ -233,7 +233,7 @@ class Parameters:
 
   @property
   def centers_are_normalized(self) -> bool:
-    """Whether the variable `clusters` holds rows of unit length."""
+    """Whether training assigns rows of unit length to `clusters`."""
     return (
         self.distance_metric == distances.COSINE_DISTANCE
         and self.steps_per_iteration != 1

@@ -116,6 +116,23 @@ class TrainingGraphTest(tf.test.TestCase, parameterized.TestCase):
       self.assertAllEqual(index, np.argmin(all_scores, axis=1))
       self.assertAllClose(scores, np.min(all_scores, axis=1), atol=1e-5)
 
+  @parameterized.parameters(
+      ([], ValueError, 'at least one shard, got an empty list'),
+      (
+          [np.ones([3, 2], 'f4'), np.ones([3, 2])],
+          TypeError,
+          r"same dtype, got \['float32', 'float64'\]",
+      ),
+      (
+          [np.ones([3, 2], 'f4'), np.ones([3, 4], 'f4')],
+          ValueError,
+          r'same number of columns, got \[2, 4\]',
+      ),
+  )
+  def test_shards_that_make_no_batch_are_refused(self, inputs, error, message):
+    with tf.Graph().as_default(), self.assertRaisesRegex(error, message):
+      clustering_ops.KMeans(inputs, 2)
+
   @parameterized.product(metric=_METRICS, m=(None, 1, 3))
   def test_shards_train_like_one_batch(self, metric, m):
     kwargs = dict(

@@ -4,7 +4,7 @@
 
 import collections
 import time
-from typing import Callable, Optional
+from typing import Callable, Deque, Optional
 
 import tensorflow as tf
 
@@ -164,7 +164,7 @@ class RelativeToleranceHook(tf.compat.v1.train.SessionRunHook):
     self._tolerance = tolerance
     self._steps_per_iteration = steps_per_iteration
     self._has_points = [] if has_points is None else [has_points]
-    self._losses = collections.deque(maxlen=steps_per_iteration)
+    self._losses: Deque[float] = collections.deque(maxlen=steps_per_iteration)
 
   def before_run(self, run_context):
     del run_context

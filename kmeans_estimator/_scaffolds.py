@@ -25,7 +25,7 @@ from kmeans_estimator.ops import state as state_lib
 _LONGEST_STEP_SECONDS = 30 * 60
 
 
-class Training(NamedTuple):
+class TrainingSession(NamedTuple):
   """The parts of a training session besides the graph of a step.
 
   Attributes:
@@ -45,7 +45,7 @@ def training(
     parameters: parameters_lib.Parameters,
     description: _model_description.Description,
     config: Any,
-) -> Training:
+) -> TrainingSession:
   """Makes the scaffold and the hooks of a training session.
 
   Args:
@@ -76,7 +76,7 @@ def training(
       save=_save_function(saver, config),
       follow_chief=follow_chief,
   )
-  return Training(
+  return TrainingSession(
       _Scaffold(saver=saver, init_op=start_alone),
       [initialization, *other_hooks],
       chief_hooks,

@@ -227,10 +227,10 @@ def _histogram(tag, values):
   """Makes a histogram of values in memory; TensorFlow's needs an op."""
   low, high = values.min(), values.max()
   edges = np.linspace(low, high, _NUM_BUCKETS + 1, dtype=np.float64)
-  if np.all(np.diff(edges) > 0):
-    counts, _ = np.histogram(values, edges)
-  else:  # The values are equal, or differ by rounding errors only.
-    counts, edges = [values.size], [low, high]
+  if not np.all(np.diff(edges) > 0):
+    # The values are equal, or differ by rounding errors only.
+    edges = edges[[0, -1]]
+  counts, _ = np.histogram(values, edges)
   return tf.compat.v1.Summary.Value(
       tag=tag,
       histo=tf.compat.v1.HistogramProto(

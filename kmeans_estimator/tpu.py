@@ -59,7 +59,9 @@ def _model_fn(model, input_fn, features, labels, mode, config, params):
 
 
 def _training_spec(model, features, config, params, input_fn):
-  state, inference, _, training_op = model.graph(features).training()
+  state, inference, _, training_op = model.graph(features).training(
+      chooses_centers=False
+  )
   description = model.description(features)
   tolerance = model.parameters.relative_tolerance
   return estimator_lib.tpu.TPUEstimatorSpec(

@@ -156,12 +156,12 @@ class KMeansGraph:
     Args:
       read_centers: `state.read_centers`, or `state.read_chosen_centers`, which
         fails with a clear message while centers are missing.
-      chooses_centers: whether to build `init_op`.
+      chooses_centers: whether to build `init_op`. Not possible on a TPU.
 
     Returns:
       The variables, the batch's `Inference`, and the `init_op` and the
       `training_op` that `clustering_ops.KMeans.training_graph` documents.
-      `init_op` is None on a TPU, or if `chooses_centers` is false.
+      `init_op` is None if `chooses_centers` is false.
     """
     parameters = self._parameters
     state = state_lib.training_state(
@@ -221,9 +221,9 @@ class KMeansGraph:
         allocation_lib.nearest(shard, centers, self._parameters.distance_metric)
         for shard in self._inputs
     ]
-    loss = _loss(allocations, self._weights)
-    totals = replicas.sum_over_replicas(loss.summed())
-    return state, self._inference(centers, allocations, loss, *totals)
+    own_loss = _loss(allocations, self._weights)
+    losses = replicas.sum_over_replicas(own_loss.summed())
+    return state, self._inference(centers, allocations, own_loss, losses)
 
   def prediction(
       self,
@@ -286,18 +286,24 @@ class KMeansGraph:
         for shard in self._points
     ]
 
-  def _inference(
-      self,
-      centers,
-      allocations,
-      loss,
-      total,
-      total_weight=None,
-      other_sums=(),
-  ):
+  def _inference(self, centers, allocations, own_loss, losses, other_sums=()):
+    """Checks the batch and the losses.
+
+    Args:
+      centers: as in `Inference`.
+      allocations: an `Allocation` for each shard.
+      own_loss: the `_Loss` of this replica.
+      losses: the sums of `own_loss.summed()` over replicas.
+      other_sums: further sums over replicas in the same step.
+
+    Returns:
+      The `Inference`, without `totals`.
+    """
+    loss, *total_weight = losses
+
     def checks():
       weight_checks = [
-          points_lib.assert_weights(shard, total_weight)
+          points_lib.assert_weights(shard, *total_weight)
           for shard in self._weights or []
       ]
       # Check weights first: a wrong weight makes the weighted distances wrong,
@@ -305,14 +311,16 @@ class KMeansGraph:
       with tf.control_dependencies(weight_checks):
         return [
             points_lib.assert_finite(*shard)
-            for shard in zip(self._inputs, loss.distances, loss.losses)
+            for shard in zip(
+                self._inputs, own_loss.distances, own_loss.losses
+            )
         ]
 
     return Inference(
         centers=centers,
         cluster_index=[item.index for item in allocations],
         distance=[item.distance for item in allocations],
-        loss=replicas.checked(total, checks, other_sums),
+        loss=replicas.checked(loss, checks, [*other_sums, *total_weight]),
     )
 
   def _step(self, state, read_centers):
@@ -326,17 +334,12 @@ class KMeansGraph:
         self._inputs, centers, parameters.distance_metric, self._weights
     )
     own_loss = _loss(allocations, self._weights)
-    values, totals, loss, *weight = replicas.sum_over_replicas(
+    values, totals, *losses = replicas.sum_over_replicas(
         [sums.values, sums.totals, *own_loss.summed()]
     )
     sums = sums._replace(values=values, totals=totals)
     inference = self._inference(
-        centers,
-        allocations,
-        own_loss,
-        loss,
-        weight[0] if weight else None,
-        [values, totals, *weight],
+        centers, allocations, own_loss, losses, [values, totals]
     )
     inference = inference._replace(totals=totals)
     # Replicas exchange weights only after the batches of all replicas are
@@ -374,7 +377,7 @@ class KMeansGraph:
 
     if replicas.are_on_tpu():
       # No op on a TPU can fail, so skip the update if a batch has NaN or Inf.
-      moved = tf.cond(tf.math.is_finite(loss), move, tf.no_op)
+      moved = tf.cond(tf.math.is_finite(inference.loss), move, tf.no_op)
     else:
       moved = move()
     return inference, moved
@@ -396,9 +399,7 @@ class KMeansGraph:
     return lightest[0]
 
   def _init_op(self, state):
-    """Returns the op that chooses centers from a batch; None on a TPU."""
-    if replicas.are_on_tpu():
-      return None
+    """Returns the op that chooses centers from a batch."""
     own_choice = not isinstance(self._parameters.initial_clusters, str)
     inputs = self._inputs if own_choice else self._points
     # `build_once_per_process` concatenates matrices, not vectors.

@@ -11,7 +11,7 @@ mass is the squared distance to the nearest center chosen so far, times the
 weight if there are weights.
 """
 
-from typing import Optional, Union
+from typing import Optional
 
 import tensorflow as tf
 
@@ -20,14 +20,12 @@ from kmeans_estimator.ops import native
 from kmeans_estimator.ops import philox
 from kmeans_estimator.ops import sizes
 
-Integer = Union[int, tf.Tensor]
-
 # The number of candidates that are compared with each other at once. Memory
 # grows with its square.
 _CHAIN_BLOCK = 256
 
 
-def chain_end(distances: tf.Tensor, seed: Integer) -> tf.Tensor:
+def chain_end(distances: tf.Tensor, seed: sizes.Integer) -> tf.Tensor:
   """Runs one chain over candidates.
 
   Args:
@@ -93,9 +91,9 @@ def _end_of_block(masses, uniforms):
 def choose_rows(
     points: tf.Tensor,
     centers: tf.Tensor,
-    missing: Integer,
+    missing: sizes.Integer,
     chain_length: int,
-    seed: Integer,
+    seed: sizes.Integer,
     weights: Optional[tf.Tensor] = None,
 ) -> tf.Tensor:
   """Chooses one row for each slice of the points.

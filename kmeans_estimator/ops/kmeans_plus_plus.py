@@ -13,7 +13,7 @@ the first row is drawn in proportion to its weight.
 """
 
 import math
-from typing import NamedTuple, Optional, Union
+from typing import NamedTuple, Optional
 
 import numpy as np
 import tensorflow as tf
@@ -24,8 +24,6 @@ from kmeans_estimator.ops import native
 from kmeans_estimator.ops import philox
 from kmeans_estimator.ops import sizes
 
-Integer = Union[int, tf.Tensor]
-
 # Points are shifted to the batch's origin only if the median of their squared
 # norms exceeds this multiple of the median of their squared distances to the
 # origin. Otherwise they are not shifted, and rounding errors are those of
@@ -33,7 +31,9 @@ Integer = Union[int, tf.Tensor]
 _FAR = 64.0
 
 
-def num_candidates(num_to_sample: Integer, num_retries: Integer) -> Integer:
+def num_candidates(
+    num_to_sample: sizes.Integer, num_retries: sizes.Integer
+) -> sizes.Integer:
   """Returns the number of candidates for each center.
 
   Args:
@@ -56,10 +56,10 @@ def num_candidates(num_to_sample: Integer, num_retries: Integer) -> Integer:
 
 def choose_rows(
     points: tf.Tensor,
-    num_to_sample: Integer,
-    candidates: Integer,
-    seed: Integer,
-    stream: Integer = 0,
+    num_to_sample: sizes.Integer,
+    candidates: sizes.Integer,
+    seed: sizes.Integer,
+    stream: sizes.Integer = 0,
     weights: Optional[tf.Tensor] = None,
 ) -> tf.Tensor:
   """Chooses distinct rows.

@@ -49,11 +49,12 @@ def _integer(
         f'{name} must be {allowed}, got {value!r} of type '
         f'{type(value).__name__}.'
     )
-  if minimum is not None and value < minimum:
+  integer = int(value)
+  if minimum is not None and integer < minimum:
     raise ValueError(f'{name} must be {allowed}, got {value}.')
-  if maximum is not None and value > maximum:
+  if maximum is not None and integer > maximum:
     raise ValueError(f'{name} must be at most {maximum}, got {value}.')
-  return int(value)
+  return integer
 
 
 def _one_of(name: str, value: Any, allowed: tuple) -> Any:

@@ -10,15 +10,13 @@ advances by 1 every four words. The stream depends only on the seed. The upper
 stream 0.
 """
 
-from typing import Union
-
 import tensorflow as tf
+
+from kmeans_estimator.ops import sizes
 
 _PHILOX = 1
 _WORDS_PER_BLOCK = 4
 _MANTISSA_BITS = 23
-
-Integer = Union[int, tf.Tensor]
 
 
 def _unsigned(*values):
@@ -35,10 +33,10 @@ def _unsigned(*values):
 
 
 def words(
-    count: Integer,
-    seed: Integer,
-    stream: Integer = 0,
-    position: Integer = 0,
+    count: sizes.Integer,
+    seed: sizes.Integer,
+    stream: sizes.Integer = 0,
+    position: sizes.Integer = 0,
 ) -> tf.Tensor:
   """Returns words of a seed's random stream.
 
@@ -81,7 +79,7 @@ def unit_floats(words: tf.Tensor, dtype: tf.DType = tf.float32) -> tf.Tensor:  #
   return tf.cast(mantissa, dtype) * 2.0**-_MANTISSA_BITS
 
 
-def integers_below(words: tf.Tensor, limit: Integer) -> tf.Tensor:  # pylint: disable=redefined-outer-name
+def integers_below(words: tf.Tensor, limit: sizes.Integer) -> tf.Tensor:  # pylint: disable=redefined-outer-name
   """Converts words to integers in [0, limit), each from two words.
 
   The first of the two words is the low half of a 64-bit number, whose remainder

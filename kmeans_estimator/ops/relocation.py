@@ -124,11 +124,8 @@ class _Farthest(NamedTuple):
 
 def _farthest(shards, centers, metric, limit):
   """Returns the `limit` farthest points of the shards, padded with zeros."""
-  distance, index = (
-      _concat([shard.allocation[i] for shard in shards])
-      for i in (shards[0].allocation._fields.index('distance'),
-                shards[0].allocation._fields.index('index'))
-  )
+  distance = _concat([shard.allocation.distance for shard in shards])
+  index = _concat([shard.allocation.index for shard in shards])
   points = _concat([shard.points for shard in shards])
   if shards[0].weights is None:
     weights = tf.ones_like(distance)

@@ -36,7 +36,6 @@ RANDOM_INIT = 'random'
 KMEANS_PLUS_PLUS_INIT = 'kmeans_plus_plus'
 KMC2_INIT = 'kmc2'
 
-Integer = Union[int, tf.Tensor]
 Method = Union[str, np.ndarray, tf.Tensor, Callable[..., Any]]
 
 
@@ -103,9 +102,9 @@ def _with_rows_for(num_to_sample, points):
 
 def kmeans_plus_plus_initialization(
     points: tf.Tensor,
-    num_to_sample: Integer,
-    seed: Integer,
-    num_retries_per_sample: Integer,
+    num_to_sample: sizes.Integer,
+    seed: sizes.Integer,
+    num_retries_per_sample: sizes.Integer,
 ) -> tf.Tensor:
   """Chooses distinct rows by k-means++.
 
@@ -153,7 +152,9 @@ def kmeans_plus_plus_initialization(
   return tf.gather(points, rows)
 
 
-def kmc2_chain_initialization(distances: tf.Tensor, seed: Integer) -> tf.Tensor:
+def kmc2_chain_initialization(
+    distances: tf.Tensor, seed: sizes.Integer
+) -> tf.Tensor:
   """Runs one Markov chain of k-MC2 over candidates.
 
   The state of the chain is a candidate, at first candidate 0. The chain visits
@@ -195,9 +196,9 @@ def kmc2_chain_initialization(distances: tf.Tensor, seed: Integer) -> tf.Tensor:
 
 def random_rows(
     points: tf.Tensor,
-    num: Integer,
-    seed: Integer,
-    stream: Integer = 0,
+    num: sizes.Integer,
+    seed: sizes.Integer,
+    stream: sizes.Integer = 0,
     weights: Optional[tf.Tensor] = None,
 ) -> tf.Tensor:
   """Draws distinct rows, uniformly or in proportion to weights.
@@ -291,7 +292,7 @@ def choose(
     method: Method,
     inputs: List[tf.Tensor],
     centers: tf.Tensor,
-    num_clusters: Integer,
+    num_clusters: sizes.Integer,
     *,
     seed: Optional[int],
     num_retries: int,

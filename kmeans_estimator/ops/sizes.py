@@ -10,15 +10,16 @@ from typing import Any, Union
 
 import tensorflow as tf
 
-Size = Union[int, tf.Tensor]
+# An integer, or an integer scalar in a graph.
+Integer = Union[int, tf.Tensor]
 
 
-def rows(tensor: tf.Tensor) -> Size:
+def rows(tensor: tf.Tensor) -> Integer:
   """Returns the length of the first axis: an integer, or an int32 scalar."""
   return _length(tensor, 0)
 
 
-def columns(matrix: tf.Tensor) -> Size:
+def columns(matrix: tf.Tensor) -> Integer:
   """Returns the length of the second axis: an integer, or an int32 scalar."""
   return _length(matrix, 1)
 
@@ -35,19 +36,19 @@ def _length(tensor, axis):
   return shape[axis] if rank is None else tf.unstack(shape)[axis]
 
 
-def static(value: Any) -> Size:
+def static(value: Any) -> Integer:
   """Converts an integer scalar to an integer if possible, else to int32."""
   known = tf.get_static_value(value)
   return tf.cast(value, tf.int32) if known is None else int(known)
 
 
-def minimum(x: Size, y: Size) -> Size:
+def minimum(x: Integer, y: Integer) -> Integer:
   """Returns the smaller size."""
   known = isinstance(x, int) and isinstance(y, int)
   return min(x, y) if known else tf.minimum(x, y)
 
 
-def maximum(x: Size, y: Size) -> Size:
+def maximum(x: Integer, y: Integer) -> Integer:
   """Returns the larger size."""
   known = isinstance(x, int) and isinstance(y, int)
   return max(x, y) if known else tf.maximum(x, y)

@@ -370,7 +370,8 @@ class InitializationTest(tf.test.TestCase, parameterized.TestCase):
       if isinstance(init, str):
         session.run(init_op, {points: _POINTS[:4]})
       with self.assertRaisesRegex(
-          tf.errors.InvalidArgumentError, r'(?s)columns.*3.*got.*2'
+          tf.errors.InvalidArgumentError,
+          r'(?s)Columns of .*3.*columns of the batch:.*2',
       ):
         session.run(init_op, {points: _POINTS[:4, :2]})
 

@@ -16,14 +16,14 @@ import ctypes
 import functools
 import os
 import pathlib
-from typing import Any, List, NamedTuple, Optional, Tuple, Union
+from typing import Any, List, NamedTuple, Optional, Tuple
 
 import tensorflow as tf
 
+from kmeans_estimator.ops import sizes
+
 _LIBRARY = pathlib.Path(__file__).with_name('_kernels.so')
 _SWITCH = 'KMEANS_ESTIMATOR_NATIVE'
-
-Integer = Union[int, tf.Tensor]
 
 
 class Allocated(NamedTuple):
@@ -141,7 +141,7 @@ def _optional(weights: Optional[tf.Tensor]) -> List[tf.Tensor]:
   return [] if weights is None else [weights]
 
 
-def _int64(value: Integer) -> tf.Tensor:
+def _int64(value: sizes.Integer) -> tf.Tensor:
   if isinstance(value, int):
     # A seed may be any signed or unsigned 64-bit integer.
     value = (value + 2**63) % 2**64 - 2**63
@@ -314,10 +314,10 @@ def check_weights(
 
 def kmeans_plus_plus(
     points: tf.Tensor,
-    num_to_sample: Integer,
-    num_candidates: Integer,
-    seed: Integer,
-    stream: Integer = 0,
+    num_to_sample: sizes.Integer,
+    num_candidates: sizes.Integer,
+    seed: sizes.Integer,
+    stream: sizes.Integer = 0,
     weights: Optional[tf.Tensor] = None,
 ) -> tf.Tensor:
   """Chooses rows by k-means++; see `kmeans_plus_plus.choose_rows`.
@@ -346,9 +346,9 @@ def kmeans_plus_plus(
 def kmc2(
     points: tf.Tensor,
     centers: tf.Tensor,
-    missing: Integer,
+    missing: sizes.Integer,
     chain_length: int,
-    seed: Integer,
+    seed: sizes.Integer,
     weights: Optional[tf.Tensor] = None,
 ) -> tf.Tensor:
   """Chooses rows by k-MC2, one for each slice; see `kmc2.choose_rows`.
@@ -375,7 +375,7 @@ def kmc2(
   )
 
 
-def kmc2_chain(distances: tf.Tensor, seed: Integer) -> tf.Tensor:
+def kmc2_chain(distances: tf.Tensor, seed: sizes.Integer) -> tf.Tensor:
   """Runs a chain of k-MC2; see `kmc2.chain_end`.
 
   Args:

@@ -75,7 +75,12 @@ class GracefulStopHook(tf.compat.v1.train.SessionRunHook):
 
     def is_told():
       self._is_told = tf.compat.v1.placeholder(tf.int32, [])
-      return self._is_told
+      # Workers exchange this number only after the batches of all workers are
+      # checked. Otherwise a worker that waits for the number of a failed worker
+      # would hide the error.
+      losses = tf.compat.v1.get_collection(tf.compat.v1.GraphKeys.LOSSES)
+      with tf.control_dependencies(losses):
+        return tf.identity(self._is_told)
 
     self._number_told = replicas.sum_over_workers(is_told)
     self._stops = False

@@ -6,6 +6,7 @@ import os
 import signal
 import textwrap
 import threading
+from unittest import mock
 
 from absl.testing import parameterized
 import numpy as np
@@ -14,6 +15,7 @@ import tensorflow as tf
 import kmeans_estimator
 from kmeans_estimator import estimator as estimator_lib
 from kmeans_estimator import hooks
+from kmeans_estimator.ops import replicas
 from tests.helpers import running
 from tests.helpers import testing
 
@@ -193,6 +195,16 @@ class GracefulStopHookTest(tf.test.TestCase, parameterized.TestCase):
     with tf.Graph().as_default() as graph:
       hooks.GracefulStopHook().begin()
       self.assertEmpty(graph.get_operations())
+
+  def test_workers_exchange_signals_after_the_checks_of_the_step(self):
+    with tf.Graph().as_default(), mock.patch.object(
+        replicas, 'sum_over_workers'
+    ) as exchange:
+      loss = tf.constant(1.0)
+      tf.compat.v1.add_to_collection(tf.compat.v1.GraphKeys.LOSSES, loss)
+      hooks.GracefulStopHook().begin()
+      [make_number] = exchange.call_args[0]
+      self.assertEqual(make_number().op.control_inputs, [loss.op])
 
   def test_other_threads_are_refused(self):
     errors = []

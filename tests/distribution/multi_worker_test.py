@@ -128,7 +128,7 @@ class MultiWorkerTest(tf.test.TestCase):
           [status] = cluster.wait_for(other)
           self.assertEqual(status, 1)
           self.assertRegex(
-              cluster.log(other), 'Another worker has gone|Operation timed out'
+              cluster.log(other), 'Another worker has ended|Operation timed out'
           )
           cluster.open_gate(victim, gate)
           start += 4  # The next checkpoint.

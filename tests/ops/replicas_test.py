@@ -3,6 +3,7 @@
 """Tests for kmeans_estimator.ops.replicas."""
 
 import time
+from unittest import mock
 
 from absl.testing import parameterized
 import numpy as np
@@ -226,6 +227,30 @@ class StepTest(tf.test.TestCase, parameterized.TestCase):
     for name, value in graph.session.run(reads).items():
       self.assertAllEqual(value, before[name], name)
     graph.session.run(step)
+
+  def test_lightest_weights_are_exchanged_after_the_checks(self):
+    exchanged, losses = [], []
+    gather_rows = replicas.gather_rows
+
+    def build(own):
+      _, inference, _, step = graph_lib.KMeansGraph(
+          tf.ones([3, 2]) + own,
+          parameters_lib.Parameters(
+              2, np.eye(2), 'squared_euclidean', 1, True, 1, 0
+          ),
+          tf.ones([3]),
+      ).training()
+      losses.append(inference.loss.op)
+      return step
+
+    def gather(rows):
+      exchanged.append(rows.op.inputs[0].op.control_inputs)
+      return gather_rows(rows)
+
+    with mock.patch.object(replicas, 'gather_rows', gather):
+      _Replicas(build)
+    self.assertLen(losses, 2)
+    self.assertEqual(exchanged, [[loss] for loss in losses])
 
   @parameterized.parameters(None, 1, 2)
   def test_step_uses_the_weights_of_all_replicas(self, steps_per_iteration):

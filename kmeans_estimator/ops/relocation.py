@@ -19,10 +19,10 @@ from kmeans_estimator.ops import native
 from kmeans_estimator.ops import replicas
 from kmeans_estimator.ops import sizes
 
-# If all points leave a cluster, rounding of float32 sums may leave up to this
-# share of its weight. A smaller rest is set to 0, even if it is the weight of a
-# remaining point that is so much lighter than the points that left.
-_ROUNDED_OFF = 2.0**-20
+# If all points leave a cluster, rounding of sums of this dtype may leave up to
+# this share of its weight. A smaller rest is set to 0, even if it is the weight
+# of a remaining point that is so much lighter than the points that left.
+_ROUNDED_OFF = {tf.float32: 2.0**-20, tf.float64: 2.0**-40}
 
 
 class Shard(NamedTuple):
@@ -189,22 +189,25 @@ def _moved(farthest, is_empty, num_empty, sums):
   if sums.origin is not None:
     point -= sums.origin
 
-  def change_of(values, added):
-    if values.dtype.is_floating:
-      added = tf.cast(added, values.dtype)
+  def change_of(values, weights, rows=None):
+    dtype = values.dtype if values.dtype.is_floating else weights.dtype
+    added = tf.cast(weights, dtype)
+    if rows is not None:
+      # Cast before the product: sums have more digits than points.
+      added *= tf.cast(rows, dtype)
     change = tf.math.unsorted_segment_sum(
         tf.concat([added, -added], 0), to_and_from, k
     )
     return tf.cast(change, values.dtype)
 
   changes = replicas.sum_over_replicas([
-      change_of(sums.values, tf.expand_dims(weight, 1) * point),
+      change_of(sums.values, tf.expand_dims(weight, 1), point),
       change_of(sums.totals, weight),
   ])
   totals = sums.totals + changes[1]
   if totals.dtype.is_floating:
     # The total of a cluster that all points have left is a rounding error.
-    is_rest = totals < _ROUNDED_OFF * sums.totals
+    is_rest = totals < _ROUNDED_OFF[totals.dtype] * sums.totals
     totals = tf.where(is_rest, tf.zeros_like(totals), totals)
   return sums.values + changes[0], totals
 

@@ -210,13 +210,24 @@ class RelocationTest(_RelocationTestCase):
   @parameterized.product(dtype=DTYPES, places=((), PLACES))
   def test_points_of_weight_0_are_not_taken(self, dtype, places):
     points, centers = testing.around_centers(N, D, K - 3, dtype=dtype)
-    centers = np.concatenate([centers, centers[:3]])
+    # No point is near the last three centers.
+    centers = np.concatenate([centers, centers[:3] + 1000])
     weights = (np.arange(N) % 4 / 2).astype(dtype)
     index = self.assert_relocated(
         points, centers, EUCLIDEAN, weights, places
     )
     self.assertAllGreater(weights[index >= K - 3], 0)
     self.assertLen(set(index[index >= K - 3]), 3)
+
+  def test_taking_a_heavy_point_far_from_0_leaves_the_exact_rest(self):
+    points = 1e6 + np.float32([[50.25], [1]])
+    centers = np.float32([[1e6], [1e6 - 1e4]])
+    for weights in [30, 1], [1000, 1]:
+      weights = np.float32(weights)
+      _, _, sums = _relocate(points, centers, EUCLIDEAN, weights, [1])
+      self.assertAllEqual(sums.totals, weights[::-1])
+      means = sums.values / np.float64(sums.totals)[:, np.newaxis] + sums.origin
+      self.assertAllClose(means - 1e6, [[1], [50.25]], 1e-3)
 
   def test_cluster_with_points_of_weight_0_is_empty(self):
     points = np.float32([[0], [1], [9]])

@@ -172,7 +172,7 @@ def allocate(
             _add([shard.totals for shard in allocated]),
         ),
     )
-  origin = _origin(shards[0], metric)
+  origin = _origin(shards, metric)
   prepared = distances.prepare(centers, metric, origin)
   allocations, sums = zip(
       *(
@@ -188,11 +188,12 @@ def _add(tensors):
   return tensors[0] if len(tensors) == 1 else tf.add_n(tensors)
 
 
-def _origin(points, metric):
+def _origin(shards, metric):
   """Returns `[d]`, the origin that all replicas subtract from their points."""
-  origin = distances.batch_origin(points)
+  origin = _origin_of_first(shards)
   if replicas.number() > 1:
-    has_rows = tf.cast(tf.shape(points)[:1] > 0, origin.dtype)
+    num_rows = tf.add_n([tf.shape(points)[:1] for points in shards])
+    has_rows = tf.cast(num_rows > 0, origin.dtype)
     origin, num_origins = replicas.sum_over_replicas(
         [origin * has_rows, has_rows]
     )
@@ -200,6 +201,16 @@ def _origin(points, metric):
   if metric == distances.COSINE_DISTANCE:
     origin = tf.squeeze(distances.l2_normalize(origin[tf.newaxis]), 0)
   return origin
+
+
+def _origin_of_first(shards):
+  """Returns the origin of the first shard with rows; 0 if no shard has rows."""
+  first, *others = shards
+  origin = distances.batch_origin(first)
+  num_rows = sizes.rows(first)
+  if not others or (isinstance(num_rows, int) and num_rows > 0):
+    return origin
+  return tf.where(num_rows > 0, origin, _origin_of_first(others))
 
 
 def _is_native(centers):

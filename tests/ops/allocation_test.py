@@ -192,6 +192,24 @@ class AllocationTest(_AllocationTestCase):
     )
     self.assert_allocation(nearest, points, centers, metric)
 
+  @parameterized.parameters(None, 0)
+  def test_empty_first_shards_cost_no_accuracy_far_from_0(self, rows):
+    random = np.random.RandomState(0)
+    points = np.float32(1e5 + random.uniform(-1, 1, [200, 2]))
+    centers = points[:4]
+    allocations = sessions.Function(
+        ('allocation_test', 'empty first shards', rows),
+        lambda empty, points, centers: allocation_lib.allocate(
+            [empty, empty, points], centers, 'squared_euclidean'
+        )[0],
+        (np.float32, [rows, 2]),
+        (np.float32, [None, 2]),
+        (np.float32, [None, 2]),
+    )(points[:0], points, centers)
+    self.assert_allocation(
+        allocations[-1], points, centers, 'squared_euclidean'
+    )
+
   @parameterized.parameters(*numpy_model.METRICS)
   def test_shards_are_allocated_like_one_batch(self, metric):
     points, centers = testing.around_centers(300, 5, 7, metric)

@@ -88,6 +88,9 @@ class Scores(NamedTuple):
     """Returns the distances, `[n, k]`."""
     squares = tf.expand_dims(half_or_whole_square(self.shifted, self.metric), 1)
     result = tf.maximum(self.values + squares, 0)
+    # The product of a huge point and a center may overflow to Inf of either
+    # sign. Then the sum is NaN; the square is Inf, and so is the distance.
+    result = tf.where(result >= 0, result, squares)
     if self.is_zero is None:
       return result
     # Broadcast a scalar: TensorFlow Lite crashes when it fills a matrix that

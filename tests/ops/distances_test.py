@@ -110,6 +110,15 @@ class PairwiseTest(tf.test.TestCase, parameterized.TestCase):
     self.assertFalse(np.isfinite(result[bad]).any())
     self.assertAllEqual(result[good], clean[good])
 
+  @parameterized.parameters(np.float32, np.float64)
+  def test_distances_that_overflow_are_infinite(self, dtype):
+    largest = np.finfo(dtype).max
+    points = np.array([[-largest, 1], [largest, largest], [1, 1]], dtype)
+    centers = np.array([[0, 0], [5, 5], [-5, -5], [5, -5]], dtype)
+    found = _pairwise(points, centers, 'squared_euclidean')
+    self.assertAllEqual(found[:2], np.full([2, 4], np.inf))
+    self.assertAllClose(found[2], [2, 32, 72, 52])
+
   def test_zero_vectors_are_at_cosine_distance_1(self):
     points, centers = testing.around_centers(80, 3, 4, COSINE)
     points[:20] = 0

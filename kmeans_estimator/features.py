@@ -130,6 +130,8 @@ def names(
 
 
 def _dense(value: Any, name: str) -> tf.Tensor:
+  if isinstance(value, Mapping):
+    raise TypeError(f'{name} is a dict; give a tensor or a SparseTensor.')
   if isinstance(value, tf.SparseTensor):
     points_lib.float_dtype(value.dtype, name)
     return tf.sparse.to_dense(tf.sparse.reorder(value))
@@ -251,9 +253,11 @@ def parse_features(
     columns to.
 
   Raises:
-    TypeError: a feature is not numeric; the message names the feature.
+    TypeError: a feature is not numeric (the message names the feature), or a
+      key of a dict is no string.
     ValueError: a feature has the wrong shape (only features in a dict may be
-      vectors), or the dict is empty.
+      vectors), the features have different numbers of rows, or the dict is
+      empty.
   """
   if not isinstance(features, Mapping):
     return points_lib.as_points(_dense(features, 'features'), 'features')
@@ -266,11 +270,20 @@ def parse_features(
     )
   if not features:
     raise ValueError('features must hold at least one feature, got {}.')
-  columns = [
-      _columns(features[key], f'feature {key!r}') for key in sorted(features)
-  ]
+  if not all(isinstance(key, str) for key in features):
+    raise TypeError(
+        f'The keys of a dict of features must be strings, got {list(features)}.'
+    )
+  keys = sorted(features)
+  columns = [_columns(features[key], f'feature {key!r}') for key in keys]
   if len(columns) == 1:
     return columns[0]
+  rows = [tf.compat.dimension_value(column.shape[0]) for column in columns]
+  if len(set(rows) - {None}) > 1:
+    raise ValueError(
+        'All features must have the same number of rows, got '
+        f'{dict(zip(keys, rows))}.'
+    )
   if any(column.dtype == tf.float64 for column in columns):
     columns = [tf.cast(column, tf.float64) for column in columns]
   return tf.concat(columns, axis=1)

@@ -135,6 +135,24 @@ class ParseFeaturesTest(tf.test.TestCase, parameterized.TestCase):
           "feature 'a' .*rank 3",
       ),
       (
+          'dict_in_dict',
+          lambda: {'a': {'b': tf.zeros([1])}},
+          TypeError,
+          "feature 'a' is a dict",
+      ),
+      (
+          'keys_that_are_no_strings',
+          lambda: {1: tf.zeros([1]), 'a': tf.zeros([1])},
+          TypeError,
+          r"keys .* strings, got \[1, 'a'\]",
+      ),
+      (
+          'different_numbers_of_rows',
+          lambda: {'a': tf.zeros([5]), 'b': tf.zeros([7])},
+          ValueError,
+          "same number of rows, got {'a': 5, 'b': 7}",
+      ),
+      (
           'sparse_strings',
           lambda: tf.SparseTensor([[0, 0]], ['x'], [1, 1]),
           TypeError,

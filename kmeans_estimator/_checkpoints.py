@@ -53,6 +53,28 @@ def check_latest(model_dir: str) -> None:
   )
 
 
+def check_given(prefix: str) -> None:
+  """Refuses a checkpoint path of which there is no file.
+
+  Args:
+    prefix: the `checkpoint_path` that the user gave.
+
+  Raises:
+    ValueError: there is no such checkpoint.
+  """
+  folder, name = os.path.split(prefix)
+  files = _files(folder)
+  is_file = prefix.endswith('.index') or re.search(r'\.data-[-\w]+$', prefix)
+  if not is_file and any(
+      file == name or file.startswith(name + '.') for file in files
+  ):
+    return
+  raise ValueError(
+      f'checkpoint_path: there is no checkpoint {prefix}. Give the path '
+      'without the ending of a file, such as MODEL_DIR/model.ckpt-100.'
+  )
+
+
 @contextlib.contextmanager
 def explained(prefix: str) -> Iterator[None]:
   """Explains errors raised inside this context by a damaged checkpoint.
@@ -108,7 +130,7 @@ def problem_of(prefix: str) -> Optional[str]:
     if not tf.io.gfile.stat(path).length:
       return f'the file {path} is empty'
   try:
-    reader = tf.train.load_checkpoint(prefix)
+    reader = tf.compat.v1.train.NewCheckpointReader(prefix)
   except READ_ERRORS as error:
     return f'the file {index} is cut off or altered ({error})'
   for variable in sorted(reader.get_variable_to_shape_map()):

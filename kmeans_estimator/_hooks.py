@@ -8,7 +8,11 @@ from typing import Callable, Deque, Optional
 
 import tensorflow as tf
 
+from kmeans_estimator import _streams
+
 _SECONDS_BETWEEN_LOOKS = 0.2
+# After this many batches, the chief looks whether they gave any center.
+_RUNS_BETWEEN_LOOKS = 100
 _LOSS_OF_A_WORKER = (tf.errors.AbortedError, tf.errors.UnavailableError)
 
 
@@ -100,9 +104,13 @@ class InitializeClustersHook(tf.compat.v1.train.SessionRunHook):
           'one when train() began. Call train() again: it continues from the '
           'latest checkpoint, or trains a new model if there is none.',
       )
+    selected, runs = 0, 0
     try:
       while not session.run(self._initialized):
         session.run(self._init_op)
+        runs += 1
+        if runs % _RUNS_BETWEEN_LOOKS == 0:
+          selected = self._check_progress(session, selected)
     except (tf.errors.OutOfRangeError, StopIteration):
       selected = len(session.run(self._clusters))
       raise tf.errors.InvalidArgumentError(
@@ -111,6 +119,25 @@ class InitializeClustersHook(tf.compat.v1.train.SessionRunHook):
           f'The input ended when {selected} of {self._num_clusters} initial '
           'centers were chosen. Give more rows, or a smaller num_clusters.',
       ) from None
+
+  def _check_progress(self, session, before):
+    """Returns the number of centers; complains if it is the number before."""
+    selected = len(session.run(self._clusters))
+    if selected > before:
+      return selected
+    message = (
+        f'{_RUNS_BETWEEN_LOOKS} batches gave no initial center, and '
+        f'{self._num_clusters - selected} of {self._num_clusters} are missing. '
+        'Either the batches have no rows, or the initial_clusters function '
+        'returns none.'
+    )
+    if _streams.repeats_one_batch(session.graph):
+      raise tf.errors.InvalidArgumentError(
+          None, None, f'{message} The input_fn returns a tensor, so that all '
+          'batches are equal.'
+      )
+    tf.compat.v1.logging.warning('%s Waiting for other batches.', message)
+    return selected
 
 
 class WaitingLimitHook(tf.compat.v1.train.SessionRunHook):

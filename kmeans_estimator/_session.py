@@ -9,7 +9,6 @@ keeps the documented behaviour of the method.
 """
 
 import contextlib
-import re
 import tempfile
 from typing import Any, Callable, Iterator, List, Optional
 import weakref
@@ -20,21 +19,11 @@ from kmeans_estimator import _checkpoints
 from kmeans_estimator import _event_files
 from kmeans_estimator import _own_graphs
 from kmeans_estimator import _progress
+from kmeans_estimator import _streams
 from kmeans_estimator import features as features_lib
 from kmeans_estimator import saver
 from kmeans_estimator._compat import placement
 from kmeans_estimator._compat.api import v1 as estimator_lib
-
-# Types of ops by which an input without tf.data gives a new batch in each step,
-# or ends: readers, queues, `limit_epochs`, Python functions, and placeholders
-# that a hook feeds.
-_STREAM = re.compile(
-    'Iterator|Reader|Dequeue|Unstage|RecordInput|CountUpTo|PyFunc|'
-    'Placeholder(V2)?$'
-)
-
-# The graphs whose input gives a new batch in each step, or ends.
-_graphs_with_streams: 'weakref.WeakSet[tf.Graph]' = weakref.WeakSet()
 
 
 class Estimator(estimator_lib.Estimator):
@@ -129,7 +118,7 @@ class Estimator(estimator_lib.Estimator):
       ValueError: the model has not been trained, or `steps` is not allowed.
       tf.errors.DataLossError: the checkpoint is damaged.
     """
-    self._check_latest_unless(checkpoint_path)
+    self._check_checkpoint(checkpoint_path)
     if not (checkpoint_path or self.latest_checkpoint()):
       raise ValueError(saver.NO_CHECKPOINT)
     self._event_files.will_open(self.eval_dir(name))
@@ -173,7 +162,7 @@ class Estimator(estimator_lib.Estimator):
     for hook in hooks:
       if not isinstance(hook, tf.compat.v1.train.SessionRunHook):
         raise TypeError(f'hooks must be SessionRunHooks, got {hook!r}.')
-    self._check_latest_unless(checkpoint_path)
+    self._check_checkpoint(checkpoint_path)
     graph = tf.Graph()
     with graph.as_default():
       predictions, session = self._predictions_and_session(
@@ -196,13 +185,7 @@ class Estimator(estimator_lib.Estimator):
     result = features_lib.check_result(
         super()._call_input_fn(input_fn, mode, *args, **kwargs)
     )
-    graph = tf.compat.v1.get_default_graph()
-    # Look before the model function creates ops: a feature column may run a
-    # Python function on a single batch.
-    if isinstance(result, tf.data.Dataset) or any(
-        _STREAM.search(op.type) for op in graph.get_operations()
-    ):
-      _graphs_with_streams.add(graph)
+    _streams.look_at_input(result)
     return result
 
   def _predictions_and_session(
@@ -280,7 +263,7 @@ class Estimator(estimator_lib.Estimator):
       strip_default_attrs=True,
   ):
     """Exports SavedModels; all export methods of Estimator call this method."""
-    self._check_latest_unless(checkpoint_path)
+    self._check_checkpoint(checkpoint_path)
     with placement.portable_ops():
       return super()._export_all_saved_models(
           export_dir_base,
@@ -291,8 +274,10 @@ class Estimator(estimator_lib.Estimator):
           strip_default_attrs,
       )
 
-  def _check_latest_unless(self, checkpoint_path):
-    if not checkpoint_path:
+  def _check_checkpoint(self, checkpoint_path):
+    if checkpoint_path:
+      _checkpoints.check_given(checkpoint_path)
+    else:
       _checkpoints.check_latest(self._model_dir)
 
   def _evaluate_build_graph(self, input_fn, hooks=None, checkpoint_path=None):
@@ -396,9 +381,11 @@ class _OneBatchHook(tf.compat.v1.train.SessionRunHook):
   """Stops after one batch if the input would repeat that batch for ever."""
 
   def begin(self):
-    self._has_stream = tf.compat.v1.get_default_graph() in _graphs_with_streams
+    self._repeats = _streams.repeats_one_batch(
+        tf.compat.v1.get_default_graph()
+    )
 
   def after_run(self, run_context, run_values):
     del run_values
-    if not self._has_stream:
+    if self._repeats:
       run_context.request_stop()

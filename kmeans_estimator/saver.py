@@ -12,7 +12,10 @@ from kmeans_estimator.ops import state as state_lib
 _UNTRAINED = (
     'The model must be trained before it can evaluate, predict or be exported: '
 )
-NO_CHECKPOINT = _UNTRAINED + 'there is no checkpoint. Call train() first.'
+NO_CHECKPOINT = (
+    _UNTRAINED + 'there is no checkpoint. Call train() first, with a RunConfig '
+    'that saves checkpoints.'
+)
 
 
 def refuse_untrained(scaffold: Any, session: tf.compat.v1.Session) -> None:
@@ -41,7 +44,7 @@ def latest_has_all_centers(model_dir: str) -> bool:
     prefix = tf.train.latest_checkpoint(model_dir)
     if prefix is None:
       return False
-    reader = tf.train.load_checkpoint(prefix)
+    reader = tf.compat.v1.train.NewCheckpointReader(prefix)
     return bool(reader.get_tensor(state_lib.INITIALIZED_VAR_NAME))
   except (*_checkpoints.READ_ERRORS, ValueError):
     return False
@@ -138,7 +141,8 @@ class KMeansSaver(tf.compat.v1.train.Saver):
       super().restore(sess, save_path)
 
   def _check(self, save_path):
-    reader = tf.train.load_checkpoint(save_path)
+    # `tf.train.load_checkpoint` would take a prefix in `ram://` for a folder.
+    reader = tf.compat.v1.train.NewCheckpointReader(save_path)
     shapes = reader.get_variable_to_shape_map()
     for variable in (self._state.clusters, self._state.initialized):
       if variable.op.name not in shapes:

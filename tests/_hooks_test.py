@@ -6,9 +6,12 @@ import threading
 from unittest import mock
 
 from absl.testing import parameterized
+import numpy as np
 import tensorflow as tf
 
+import kmeans_estimator
 from kmeans_estimator import _hooks
+from tests.helpers import testing
 
 
 class InitializeClustersHookTest(tf.test.TestCase):
@@ -62,6 +65,28 @@ class InitializeClustersHookTest(tf.test.TestCase):
         tf.errors.InvalidArgumentError, 'ended when 2 of 3 initial centers'
     ):
       self._run(2)
+
+  def test_batches_that_give_no_center_are_reported(self):
+    points = np.float32([[0, 0], [9, 9]])
+    batches = testing.input_fn(*[points[:0]] * 3, points, points)
+    with mock.patch.object(
+        _hooks, '_RUNS_BETWEEN_LOOKS', 2
+    ), self.assertLogs(tf.get_logger(), 'WARNING') as logs:
+      kmeans = kmeans_estimator.KMeans(
+          2, testing.temporary_folder(self), config=testing.run_config()
+      ).train(batches)
+    [warning] = [line for line in logs.output if 'Waiting for' in line]
+    self.assertIn('2 batches gave no initial center', warning)
+    self.assertEqual(kmeans.get_variable_value('global_step'), 1)
+
+  def test_tensor_that_gives_no_center_is_refused(self):
+    kmeans = kmeans_estimator.KMeans(
+        2, testing.temporary_folder(self), config=testing.run_config()
+    )
+    with self.assertRaisesRegex(
+        tf.errors.InvalidArgumentError, '(?s)no initial center.*2 of 2.*tensor'
+    ):
+      kmeans.train(lambda: tf.zeros([0, 2]), steps=1)
 
   def test_worker_waits_for_the_chief(self):
     threads = []

@@ -205,6 +205,22 @@ class DamagedCheckpointTest(tf.test.TestCase, parameterized.TestCase):
       ):
         use()
 
+  @parameterized.parameters('none', 'model.ckpt-5.index', 'model.ckpt')
+  def test_given_checkpoint_that_does_not_exist_is_refused(self, name):
+    kmeans = self._kmeans_in(self._whole)
+    prefix = os.path.join(self._whole, name)
+    for use in (
+        lambda: next(kmeans.predict(_INPUT_FN, checkpoint_path=prefix)),
+        lambda: kmeans.evaluate(_INPUT_FN, checkpoint_path=prefix),
+        lambda: kmeans.export_saved_model(
+            self._whole, _receiver, checkpoint_path=prefix
+        ),
+    ):
+      with self.assertRaisesRegex(
+          ValueError, f'no checkpoint {prefix}. Give .* without the ending'
+      ):
+        use()
+
   def test_latest_checkpoint_that_cannot_be_read_has_no_centers(self):
     self.assertTrue(saver.latest_has_all_centers(self._whole))
     model_dir = self._copy()

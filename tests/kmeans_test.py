@@ -473,6 +473,16 @@ class PredictionTest(tf.test.TestCase, parameterized.TestCase):
         list(kmeans.predict_cluster_index(_once(points))),
     )
 
+  def test_model_dir_may_be_in_memory(self):
+    kmeans = kmeans_estimator.KMeans(
+        3, f'ram://{self.id()}', use_mini_batch=False
+    )
+    for _ in range(2):
+      kmeans.train(_forever(), steps=1)
+    self.assertEqual(kmeans.get_variable_value('global_step'), 2)
+    self.assertLen(list(kmeans.predict_cluster_index(_once())), 60)
+    self.assertGreater(kmeans.score(_once()), 0)
+
   def test_predictions_and_score_are_accurate_far_from_the_origin(self):
     random = np.random.RandomState(0)
     middle = 5e3 + 4 * np.arange(3)[:, None] * np.ones([3, 16])

@@ -35,7 +35,7 @@ def take() -> None:
 
 def _write_graph(graph_def, folder, name):
   path = os.path.join(folder, name)
-  with open(path, 'w', encoding='utf-8') as file:
+  with tf.io.gfile.GFile(path, 'w') as file:
     file.write(str(graph_def))
   return path
 

@@ -62,9 +62,9 @@ def check_given(prefix: str) -> None:
   Raises:
     ValueError: there is no such checkpoint.
   """
-  folder, name = os.path.split(prefix)
+  folder, name = os.path.split(os.fsdecode(prefix))
   files = _files(folder)
-  is_file = prefix.endswith('.index') or re.search(r'\.data-[-\w]+$', prefix)
+  is_file = re.search(r'\.(index|data-[-\w]+)$', name)
   if not is_file and any(
       file == name or file.startswith(name + '.') for file in files
   ):

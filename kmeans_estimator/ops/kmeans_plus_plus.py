@@ -218,10 +218,10 @@ class _Sampler:
       return philox.integers_below(words, self._num_points)
     # If chosen rows were much heavier than the other rows, most draws would
     # give chosen rows. The sum drops the padding -1.
-    is_chosen = tf.math.unsorted_segment_sum(
-        tf.ones_like(chosen), chosen, self._num_points
-    )
     weights = self._weights[0]
+    is_chosen = tf.math.unsorted_segment_sum(
+        tf.ones_like(chosen, weights.dtype), chosen, self._num_points
+    )
     weights = tf.where(is_chosen > 0, tf.zeros_like(weights), weights)
     return philox.weighted_integers(words, weights)
 

@@ -202,8 +202,7 @@ class ParameterServerTest(tf.test.TestCase):
       cluster.start('worker0', 'worker1')
       self.assertEqual(cluster.wait_for('worker0', 'worker1'), (1, 1))
       self.assertIn(
-          'The features have 2 columns, but those that the chief trains on '
-          'have 3',
+          'The features have 2 columns, but the features of the chief have 3',
           cluster.log('worker0'),
       )
       self.assertRegex(

@@ -132,10 +132,12 @@ class ChooseTest(tf.test.TestCase, parameterized.TestCase):
     found = [_choose(method, points, seed=seed) for seed in (1, 2, 3)]
     self.assertAllEqual(_choose(method, points, own_graph=True), found[0])
     self.assertLen({tuple(each.ravel()) for each in found}, 3)
-    without = [
-        _choose(method, points, seed=None, own_graph=True) for _ in range(2)
-    ]
-    self.assertNotAllEqual(*without)
+    # Two draws of k-MC2 may be equal by chance.
+    without = {
+        tuple(_choose(method, points, seed=None, own_graph=True).ravel())
+        for _ in range(4)
+    }
+    self.assertGreater(len(without), 1)
 
   @parameterized.product(method=NAMED)
   def test_rows_are_distinct_and_of_the_batch(self, method):

@@ -253,8 +253,8 @@ def parse_features(
     columns to.
 
   Raises:
-    TypeError: a feature is not numeric (the message names the feature), or a
-      key of a dict is no string.
+    TypeError: a feature is not numeric (the message names the feature), or the
+      keys of a dict cannot be sorted.
     ValueError: a feature has the wrong shape (only features in a dict may be
       vectors), the features have different numbers of rows, or the dict is
       empty.
@@ -270,11 +270,13 @@ def parse_features(
     )
   if not features:
     raise ValueError('features must hold at least one feature, got {}.')
-  if not all(isinstance(key, str) for key in features):
+  try:
+    keys = sorted(features)
+  except TypeError:
     raise TypeError(
-        f'The keys of a dict of features must be strings, got {list(features)}.'
-    )
-  keys = sorted(features)
+        'The keys of a dict of features must all be strings, got '
+        f'{list(features)}.'
+    ) from None
   columns = [_columns(features[key], f'feature {key!r}') for key in keys]
   if len(columns) == 1:
     return columns[0]

@@ -77,6 +77,12 @@ class ParseFeaturesTest(tf.test.TestCase, parameterized.TestCase):
     )
     self.assertAllEqual(value, [[0, 5, 1], [0, 0, 2]])
 
+  def test_keys_may_be_numbers(self):
+    _, value = _evaluate(
+        lambda: {10: tf.constant([2.0]), 9: tf.constant([1.0])}
+    )
+    self.assertAllEqual(value, [[1, 2]])
+
   @parameterized.parameters([(3,)], [(3, 1)], [(3, 2)])
   def test_feature_of_unknown_rank_may_be_a_vector_or_a_matrix(self, shape):
     numbers = np.arange(np.prod(shape), dtype=np.float32).reshape(shape)
@@ -141,10 +147,10 @@ class ParseFeaturesTest(tf.test.TestCase, parameterized.TestCase):
           "feature 'a' is a dict",
       ),
       (
-          'keys_that_are_no_strings',
+          'keys_without_an_order',
           lambda: {1: tf.zeros([1]), 'a': tf.zeros([1])},
           TypeError,
-          r"keys .* strings, got \[1, 'a'\]",
+          r"keys .* all be strings, got \[1, 'a'\]",
       ),
       (
           'different_numbers_of_rows',

@@ -491,6 +491,25 @@ class CoreTest(tf.test.TestCase, parameterized.TestCase):
       pass
 
 
+  def test_relative_tolerance_compares_losses_an_iteration_apart(self):
+    kmeans = kmeans_estimator.KMeans(
+        K, relative_tolerance=0.1, mini_batch_steps_per_iteration=3
+    )
+    context = mock.Mock()
+
+    def build(spec):
+      [hook] = spec.training_hooks
+      for _ in range(3):
+        context.request_stop.assert_not_called()
+        hook.after_run(context, mock.Mock(results=[1.0]))
+      context.request_stop.assert_not_called()
+      hook.after_run(context, mock.Mock(results=[1.0]))
+      context.request_stop.assert_called_once()
+
+    with self._core(kmeans, MODES.TRAIN, build=build):
+      pass
+
+
 class BuiltTest(tf.test.TestCase, parameterized.TestCase):
   """Graphs that only a TPU can run."""
 

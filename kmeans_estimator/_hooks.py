@@ -121,7 +121,7 @@ class InitializeClustersHook(tf.compat.v1.train.SessionRunHook):
       ) from None
 
   def _check_progress(self, session, before):
-    """Returns the number of centers; complains if it is the number before."""
+    """Returns the number of centers; warns or fails if none was added."""
     selected = len(session.run(self._clusters))
     if selected > before:
       return selected

@@ -50,10 +50,15 @@ def nearest_neighbors(
   """
   points = points_lib.as_points(points, 'points')
   centers = points_lib.as_points(centers, 'centers')
+  m = tf.shape(centers)[0]
+  # Distances need at least one center.
+  missing = tf.cast(tf.equal(m, 0), tf.int32)
   all_distances = distances.pairwise(
-      points, centers, SQUARED_EUCLIDEAN_DISTANCE
+      points,
+      tf.pad(centers, [[0, missing], [0, 0]]),
+      SQUARED_EUCLIDEAN_DISTANCE,
   )
-  k = tf.minimum(tf.cast(k, tf.int32), tf.shape(centers)[0])
+  k = tf.minimum(tf.cast(k, tf.int32), m)
   nearest, indices = tf.math.top_k(-all_distances, k)
   return tf.cast(indices, tf.int64), -nearest
 

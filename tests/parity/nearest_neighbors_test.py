@@ -46,6 +46,22 @@ class NearestNeighborsTest(tf.test.TestCase):
         )
         self.assertGreaterEqual(np.mean(index == expected), 0.999)
 
+  def test_no_centers_give_no_neighbors(self):
+    for shape in ([0, 2], [None, 2]):
+      with tf.Graph().as_default(), tf.compat.v1.Session() as session:
+        points = tf.ones([4, 2])
+        centers = tf.compat.v1.placeholder_with_default(
+            np.ones([0, 2], np.float32), shape
+        )
+        expected, own = session.run((
+            testing.kernels.nearest_neighbors(points, centers, 3),
+            clustering_ops.nearest_neighbors(points, centers, 3),
+        ))
+        for ours, theirs in zip(own, expected):
+          self.assertAllEqual(ours, theirs)
+          self.assertEqual(ours.shape, (4, 0))
+          self.assertEqual(ours.dtype, theirs.dtype)
+
 
 if __name__ == '__main__':
   tf.test.main()

@@ -54,7 +54,8 @@ class Allocation(NamedTuple):
   """The nearest center of each point.
 
   Attributes:
-    index: int64 `[n]`, the nearest center; on a tie, the lowest index.
+    index: int64 `[n]`, the nearest center; if computed distances are equal, the
+      one with the lowest index.
     distance: `[n]` of the points' dtype, the distance to that center.
   """
 

@@ -45,7 +45,8 @@ def nearest_neighbors(
   Returns:
     Two tensors:
     * int64 `[n, min(k, m)]`, the indices of the nearest centers, nearest first.
-      On a tie the center with the lower index comes first.
+      If two computed distances are equal, the center with the lower index comes
+      first.
     * `[n, min(k, m)]`, the squared Euclidean distances to these centers.
   """
   points = points_lib.as_points(points, 'points')

@@ -102,7 +102,11 @@ class Scores(NamedTuple):
     )
 
   def nearest(self) -> tf.Tensor:
-    """Returns int64 `[n]`: the nearest center; on a tie, the lowest index."""
+    """Returns int64 `[n]`: the nearest center; on a tie, the lowest index.
+
+    Two equal centers need not tie: the matrix product may round one column
+    differently from another.
+    """
     index = tf.argmin(self.values, axis=1)
     if self.is_zero is None:
       return index

@@ -269,13 +269,15 @@ def parse_features(
         'features',
     )
   if not features:
-    raise ValueError('features must hold at least one feature, got {}.')
+    raise ValueError(
+        'features must hold at least one feature, got an empty dict.'
+    )
   try:
     keys = sorted(features)
   except TypeError:
     raise TypeError(
-        'The keys of a dict of features must all be strings, got '
-        f'{list(features)}.'
+        f'The keys of a dict of features, {list(features)}, cannot be sorted. '
+        'Use strings.'
     ) from None
   columns = [_columns(features[key], f'feature {key!r}') for key in keys]
   if len(columns) == 1:

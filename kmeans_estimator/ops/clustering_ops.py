@@ -105,7 +105,7 @@ class KMeans(graph.KMeansGraph):
       mini_batch_steps_per_iteration: int = 1,
       random_seed: Optional[int] = 0,
       kmeans_plus_plus_num_retries: int = 2,
-      kmc2_chain_length: int = 200,
+      kmc2_chain_length: int = parameters_lib.Parameters.kmc2_chain_length,
   ):
     """Validates the arguments; adds only casts and shape checks to the graph.
 

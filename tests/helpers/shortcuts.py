@@ -31,8 +31,8 @@ def take() -> None:
   - Threads of sessions spin while they wait for work, and so take time from the
     other processes that run tests.
   - Each op keeps the stack trace of the code that created it, for error
-    messages. With pytest's own calls, this takes a tenth of the time that
-    creating an op takes. A single process (`-n 0`) keeps the stack traces.
+    messages. The calls of pytest make the traces long, so taking them is slow.
+    If tests run in a single process (`-n 0`), ops still keep their traces.
   """
   _training_util.write_graph = _write_graph
   tf.Graph.as_graph_def = _as_graph_def_once

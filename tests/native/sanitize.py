@@ -29,7 +29,8 @@ NOT_ON_THIS_MACHINE = 77
 WARNINGS = ('-Wall', '-Wextra', '-Werror')
 _ENVIRONMENT = {
     # The checks request too much memory, to see that kernels report this error.
-    # AddressSanitizer would allocate 16 GiB, and 2 GiB for its own use.
+    # Without a limit, AddressSanitizer would really allocate 16 GiB, and 2 GiB
+    # more for its own use.
     'ASAN_OPTIONS': 'allocator_may_return_null=1:max_allocation_size_mb=1024',
     'UBSAN_OPTIONS': 'print_stacktrace=1',
 }

@@ -350,20 +350,7 @@ def choose(
     present = [_present(*shard) for shard in zip(inputs, weights)]
     inputs, weights = map(list, zip(*present))
   if callable(method):
-    inputs = [_only_finite(shard) for shard in inputs]
-    new = _given(method(inputs, tf.convert_to_tensor(missing)), inputs[0])
-    if not all(shard.shape[0] for shard in inputs):
-      num_inputs = tf.add_n([sizes.rows(shard) for shard in inputs])
-      new = new[: tf.where(num_inputs > 0, sizes.rows(new), 0)]
-    rows = sizes.rows(new)
-    return _checked(
-        new,
-        rows <= missing,
-        'initial_clusters(inputs, k) must return at most k centers. k:',
-        missing,
-        'returned:',
-        rows,
-    )
+    return _from_function(method, inputs, missing)
   points = inputs[0]
   if method == RANDOM_INIT and len(inputs) > 1:
     points = tf.concat(inputs, 0)
@@ -409,6 +396,24 @@ def choose(
         ),
         lambda: draw(seed),
     )
+
+
+def _from_function(function, inputs, missing):
+  """Returns the centers of a function; none if the batch has no rows."""
+  inputs = [_only_finite(shard) for shard in inputs]
+  new = _given(function(inputs, tf.convert_to_tensor(missing)), inputs[0])
+  if not all(shard.shape[0] for shard in inputs):
+    num_inputs = tf.add_n([sizes.rows(shard) for shard in inputs])
+    new = new[: tf.where(num_inputs > 0, sizes.rows(new), 0)]
+  rows = sizes.rows(new)
+  return _checked(
+      new,
+      rows <= missing,
+      'initial_clusters(inputs, k) must return at most k centers. k:',
+      missing,
+      'returned:',
+      rows,
+  )
 
 
 def _present(points, weights):
